@@ -1,0 +1,269 @@
+"""Which grids there are: one row for each layer, run and time."""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from consumers.handlers.tiles.catalogtable import datasets, upsert
+from consumers.handlers.tiles.dataerrors import (
+    CatalogError,
+    LayerNotFoundError,
+    TimeNotFoundError,
+)
+from consumers.handlers.tiles.grid import Grid
+from consumers.handlers.tiles.names import LayerName
+from consumers.handlers.tiles.shards import ShardLayout
+
+#: Times named on either side of one that does not exist.
+_NEIGHBOURS = 2
+
+#: Rows in one statement: SQLite allows 32 766 parameters, a row has 15.
+_ROWS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One layer at one time of one run, and where its values lie.
+
+    `vmin` and `vmax` are None where every value is missing.
+    """
+
+    name: LayerName
+    reference_time: datetime
+    forecast: timedelta
+    grid: Grid
+    layout: ShardLayout
+    storage_path: str
+    units: str
+    vmin: float | None
+    vmax: float | None
+
+    @property
+    def layer(self) -> str:
+        """The layer's name."""
+        return str(self.name)
+
+    @property
+    def valid_time(self) -> datetime:
+        """The time that the values describe."""
+        return self.reference_time + self.forecast
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The grid that a job asked for.
+
+    `value_range` spans all times of the same layer and run, so that colours mean the same
+    on every tile and in every step of an animation. None: every value is missing.
+    """
+
+    dataset: Dataset
+    value_range: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSummary:
+    """What the catalog knows of one layer."""
+
+    name: LayerName
+    runs: int
+    times: int
+    first_valid_time: datetime
+    last_valid_time: datetime
+    latest_reference_time: datetime
+    units: str
+    vmin: float | None
+    vmax: float | None
+    grid: Grid
+
+
+class Catalog:
+    """The table of grids, in SQLite or PostgreSQL (see `open_catalog`).
+
+    Every method raises `CatalogError` when the database does not answer.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, rows: Iterable[Dataset]) -> None:
+        """Make *rows* visible, all of them or none; a row for the same time is replaced."""
+        values = [_values(row) for row in rows]
+        statement = upsert(self._engine.dialect.name)
+        async with self._connection() as connection:
+            for start in range(0, len(values), _ROWS_MAX):
+                await connection.execute(statement, values[start : start + _ROWS_MAX])
+
+    async def find(self, layer: str, time: datetime | None, *, now: datetime) -> Selection:
+        """The grid of *layer* for *time*, from the newest run that has it.
+
+        Without a time it is the newest run's value nearest to *now*; of two equally near
+        ones the earlier.
+
+        Raises:
+            LayerNotFoundError: there is no such layer.
+            TimeNotFoundError: the layer has no value at exactly that time.
+        """
+        async with self._connection() as connection:
+            of_layer = select(datasets).where(datasets.c.layer == layer)
+            newest = of_layer.order_by(datasets.c.reference_time.desc()).limit(1)
+            if time is not None:
+                newest = newest.where(datasets.c.valid_time == time)
+            row = (await connection.execute(newest)).one_or_none()
+            if row is None:
+                raise await self._not_found(connection, layer, time)
+            if time is None:
+                of_run = of_layer.where(datasets.c.reference_time == row.reference_time)
+                around = await _around(connection, of_run, now, 1)
+                row = min(around, key=lambda each: abs(each.valid_time - now))
+            spread = select(func.min(datasets.c.vmin), func.max(datasets.c.vmax)).where(
+                datasets.c.layer == layer, datasets.c.reference_time == row.reference_time
+            )
+            vmin, vmax = (await connection.execute(spread)).one()
+        value_range = None if vmin is None or vmax is None else (vmin, vmax)
+        return Selection(_dataset(row), value_range)
+
+    async def exact(
+        self, name: LayerName, reference_time: datetime, forecast: timedelta
+    ) -> Dataset | None:
+        """The row of that layer, run and time, if there is one."""
+        query = select(datasets).where(
+            datasets.c.layer == str(name),
+            datasets.c.reference_time == reference_time,
+            datasets.c.forecast_s == _seconds(forecast),
+        )
+        async with self._connection() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _dataset(row)
+
+    async def uses(self, storage_path: str) -> bool:
+        """Whether a row points to *storage_path*."""
+        query = select(datasets.c.id).where(datasets.c.storage_path == storage_path).limit(1)
+        async with self._connection() as connection:
+            return (await connection.execute(query)).one_or_none() is not None
+
+    async def layers(self) -> list[LayerSummary]:
+        """Every layer, by name."""
+        table = datasets.c
+        latest = func.max(table.id).label("latest_id")
+        groups = (
+            select(
+                func.count(table.reference_time.distinct()).label("runs"),
+                func.count(table.valid_time.distinct()).label("times"),
+                func.min(table.valid_time).label("first_valid_time"),
+                func.max(table.valid_time).label("last_valid_time"),
+                func.max(table.reference_time).label("latest_reference_time"),
+                func.min(table.vmin).label("least"),
+                func.max(table.vmax).label("greatest"),
+                latest,
+            )
+            .group_by(table.layer)
+            .subquery()
+        )
+        query = (
+            select(groups, table.model, table.parameter, table.level, table.units, table.grid)
+            .join(groups, groups.c.latest_id == table.id)
+            .order_by(table.layer)
+        )
+        async with self._connection() as connection:
+            return [_summary(row) for row in await connection.execute(query)]
+
+    async def _not_found(
+        self, connection: AsyncConnection, layer: str, time: datetime | None
+    ) -> LayerNotFoundError | TimeNotFoundError:
+        if time is not None:
+            of_layer = select(datasets).where(datasets.c.layer == layer)
+            if around := await _around(connection, of_layer, time, _NEIGHBOURS):
+                return TimeNotFoundError(layer, time, [row.valid_time for row in around])
+        names = select(datasets.c.layer).distinct().order_by(datasets.c.layer)
+        return LayerNotFoundError(layer, (await connection.execute(names)).scalars().all())
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            raise unanswered(self._engine, error) from error
+
+
+def unanswered(engine: AsyncEngine, error: Exception) -> CatalogError:
+    """What to tell about a database that failed with *error*; without its password."""
+    where = engine.url.render_as_string(hide_password=True)
+    cause = getattr(error, "orig", None) or error
+    reason = str(cause).strip().splitlines()
+    return CatalogError(
+        f"the catalog at {where} does not answer: {reason[0] if reason else type(cause).__name__}; "
+        "check DATABASE_URL"
+    )
+
+
+async def _around(
+    connection: AsyncConnection, query: Select[Any], time: datetime, each_side: int
+) -> Sequence[Row[Any]]:
+    """The rows of *query* nearest to *time*, up to *each_side* before and after, in order."""
+    column = datasets.c.valid_time
+    before = query.where(column <= time).order_by(column.desc()).limit(each_side)
+    after = query.where(column > time).order_by(column).limit(each_side)
+    earlier = (await connection.execute(before)).all()
+    later = (await connection.execute(after)).all()
+    return [*reversed(earlier), *later]
+
+
+def _values(row: Dataset) -> dict[str, object]:
+    return {
+        "layer": row.layer,
+        "model": row.name.model,
+        "parameter": row.name.parameter,
+        "level": row.name.level,
+        "reference_time": row.reference_time,
+        "forecast_s": _seconds(row.forecast),
+        "valid_time": row.valid_time,
+        "grid": row.grid.to_json(),
+        "block_rows": row.layout.block_rows,
+        "block_cols": row.layout.block_cols,
+        "storage_path": row.storage_path,
+        "units": row.units,
+        "vmin": row.vmin,
+        "vmax": row.vmax,
+    }
+
+
+def _dataset(row: Row[Any]) -> Dataset:
+    grid = Grid.from_json(row.grid)
+    return Dataset(
+        name=LayerName(row.model, row.parameter, row.level),
+        reference_time=row.reference_time,
+        forecast=timedelta(seconds=row.forecast_s),
+        grid=grid,
+        layout=ShardLayout(grid.ny, grid.nx, row.block_rows, row.block_cols),
+        storage_path=row.storage_path,
+        units=row.units,
+        vmin=row.vmin,
+        vmax=row.vmax,
+    )
+
+
+def _summary(row: Row[Any]) -> LayerSummary:
+    return LayerSummary(
+        name=LayerName(row.model, row.parameter, row.level),
+        runs=row.runs,
+        times=row.times,
+        first_valid_time=row.first_valid_time,
+        last_valid_time=row.last_valid_time,
+        latest_reference_time=row.latest_reference_time,
+        units=row.units,
+        vmin=row.least,
+        vmax=row.greatest,
+        grid=Grid.from_json(row.grid),
+    )
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())

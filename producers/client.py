@@ -1,0 +1,170 @@
+"""Asking for work from asynchronous code."""
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Self, Unpack
+
+import anyio
+import orjson
+from pydantic import JsonValue
+
+from producers.errors import JobFailedError
+from producers.order import Options, new_job
+from producers.payloads.base import Payload
+from streams import enqueue as entry_point
+from streams.cancel import Cancellation, cancel
+from streams.connection import connected
+from streams.enqueue import BATCH_BYTES_MAX, BATCH_MAX, Acceptance, Enqueued
+from streams.errors import QueueFullError
+from streams.job import NewJob
+from streams.jobs import JobView, look, peek_state
+from streams.keys import Keys
+from streams.server import Server
+from streams.state import State
+
+#: Records of cancelled jobs are kept as long as those of completed ones.
+ENDED_TTL = timedelta(minutes=10)
+#: The first wait between two looks at a result; each is half as long again, up to the last.
+POLL_FIRST_S, POLL_LAST_S = 0.01, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What became of many jobs: how many are new, were there before, or found no room."""
+
+    accepted: int
+    existing: int
+    refused: int
+
+    @property
+    def total(self) -> int:
+        """Jobs that were handed in."""
+        return self.accepted + self.existing + self.refused
+
+
+class Producer:
+    """Sends jobs to one queue and asks what became of them.
+
+    Every call is one round trip, except where its docstring says otherwise. A call that
+    was repeated because its answer was lost adds nothing twice, if the job has an id of
+    its sender's.
+    """
+
+    def __init__(self, server: Server, queue: str, *, length_max: int = 0) -> None:
+        self._server = server
+        self._keys = Keys(queue)
+        self._length_max = length_max
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, url: str, *, queue: str, length_max: int = 0) -> AsyncGenerator[Self]:
+        """A producer for *queue* on the Redis at *url*; *length_max* 0 means no limit.
+
+        Raises:
+            ServerUnavailableError: no Redis there.
+            SettingsError: *url* is no Redis URL.
+            InvalidJobError: *queue* is no name of a queue.
+        """
+        async with connected(url) as client:
+            yield cls(Server(client), queue, length_max=length_max)
+
+    @property
+    def queue(self) -> str:
+        """The queue that this producer sends to."""
+        return self._keys.queue
+
+    async def enqueue(self, payload: Payload, **options: Unpack[Options]) -> Enqueued:
+        """Hand in one job.
+
+        The answer names the job: the new one, or the one that was there before under the
+        same id or unique key.
+
+        Raises:
+            QueueFullError: the queue holds as many jobs as it may.
+            InvalidJobError: an option or the payload's size is out of its range.
+        """
+        job = new_job(payload, **options)
+        [answer] = await entry_point.enqueue(
+            self._server, self._keys, [job], length_max=self._length_max
+        )
+        if answer.acceptance is Acceptance.FULL:
+            raise QueueFullError(self.queue, answer.length, self._length_max)
+        return answer
+
+    async def enqueue_many(self, jobs: Iterable[NewJob]) -> BatchReport:
+        """Hand in any number of jobs, a hundred (or 4 MiB) a round trip.
+
+        A job that finds the queue full is refused and counted; the others go in.
+        """
+        accepted = existing = refused = 0
+        for chunk in _chunks(jobs):
+            answers = await entry_point.enqueue(
+                self._server, self._keys, chunk, length_max=self._length_max
+            )
+            new = sum(answer.is_new for answer in answers)
+            full = sum(answer.acceptance is Acceptance.FULL for answer in answers)
+            accepted += new
+            refused += full
+            existing += len(answers) - new - full
+        return BatchReport(accepted, existing, refused)
+
+    async def get(self, job_id: str) -> JobView:
+        """Everything that is known of a job.
+
+        Raises:
+            UnknownJobError: it has no record.
+        """
+        return await look(self._server, self._keys, job_id)
+
+    async def result(
+        self,
+        job_id: str,
+        *,
+        timeout: timedelta,  # noqa: ASYNC109 - a wait without a bound is no interface
+    ) -> JsonValue:
+        """Wait until a job has ended, and return what its handler returned.
+
+        Looks at the record again and again, at first every 10 ms and later four times a
+        second.
+
+        Raises:
+            JobFailedError: it died or was cancelled.
+            TimeoutError: it has not ended in time; it goes on.
+            UnknownJobError: it has no record.
+        """
+        wait_s = POLL_FIRST_S
+        with anyio.fail_after(timeout.total_seconds()):
+            while True:
+                state, result = await peek_state(self._server, self._keys, job_id)
+                if state is State.COMPLETED:
+                    value: JsonValue = orjson.loads(result) if result else None
+                    return value
+                if state.is_end:
+                    view = await self.get(job_id)
+                    raise JobFailedError(job_id, state, view.cause)
+                await anyio.sleep(wait_s)
+                wait_s = min(wait_s * 1.5, POLL_LAST_S)
+
+    async def cancel(self, job_id: str) -> Cancellation:
+        """End a job that waits; ask the worker that runs it otherwise (two round trips)."""
+        ttl_ms = round(ENDED_TTL.total_seconds() * 1000)
+        return await cancel(self._server, self._keys, job_id, ended_ttl_ms=ttl_ms)
+
+
+def _chunks(jobs: Iterable[NewJob]) -> Iterable[list[NewJob]]:
+    """Groups of jobs that fit into one call, by number and by bytes."""
+    waiting = iter(jobs)
+    held: list[NewJob] = []
+    held_bytes = 0
+    while batch := list(islice(waiting, BATCH_MAX)):
+        for job in batch:
+            if held and (len(held) == BATCH_MAX or held_bytes + len(job.payload) > BATCH_BYTES_MAX):
+                yield held
+                held, held_bytes = [], 0
+            held.append(job)
+            held_bytes += len(job.payload)
+    if held:
+        yield held

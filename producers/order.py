@@ -1,0 +1,78 @@
+"""From a payload and options to a job: what `Producer` sends, without sending it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TypedDict, Unpack
+from uuid import uuid4
+
+from pydantic import JsonValue
+
+from producers.payloads.base import Payload
+from streams.errors import InvalidJobError
+from streams.job import ATTEMPTS_DEFAULT, NewJob
+from streams.priority import Priority
+
+
+class Options(TypedDict, total=False):
+    """How a job is to be treated; every option has a default.
+
+    Attributes:
+        id: Idempotency key: the same id twice is one job. A random UUID by default.
+        priority: A level, its name, or a number 0-255; normal by default.
+        delay: Wait at least so long, on the server's clock.
+        run_at: Wait until this moment (with a time zone); a past moment means now.
+        attempts: Runs of the handler before the job is dead; 4 by default.
+        timeout: What one attempt may take; the handler's own limit by default.
+        unique: A slot that only one live job may hold.
+        unique_ttl: The slot opens by itself after this time; by default with the job's end.
+        meta: Travels with the job: tenant, trace, whatever its readers agree on.
+        traceparent: W3C trace context of the sender.
+    """
+
+    id: str
+    priority: Priority | str | int
+    delay: timedelta
+    run_at: datetime
+    attempts: int
+    timeout: timedelta
+    unique: str
+    unique_ttl: timedelta
+    meta: Mapping[str, JsonValue]
+    traceparent: str
+
+
+def new_job(payload: Payload, **options: Unpack[Options]) -> NewJob:
+    """The job that carries *payload*.
+
+    Raises:
+        InvalidJobError: an option is out of its range, or `run_at` has no time zone.
+        ValueError: the priority names no level.
+    """
+    return NewJob(
+        kind=payload.kind,
+        payload=payload.model_dump_json(exclude_none=True).encode(),
+        id=options.get("id") or str(uuid4()),
+        priority=Priority.of(options.get("priority", Priority.NORMAL)),
+        delay_ms=_ms(options.get("delay")),
+        due_ms=_moment_ms(options.get("run_at")),
+        attempts_max=options.get("attempts", ATTEMPTS_DEFAULT),
+        timeout_ms=_ms(options.get("timeout")) or None,
+        unique=options.get("unique"),
+        unique_ttl_ms=_ms(options.get("unique_ttl")),
+        meta=options.get("meta"),
+        traceparent=options.get("traceparent"),
+    )
+
+
+def _ms(duration: timedelta | None) -> int:
+    return 0 if duration is None else round(duration.total_seconds() * 1000)
+
+
+def _moment_ms(moment: datetime | None) -> int:
+    if moment is None:
+        return 0
+    if moment.tzinfo is None:
+        raise InvalidJobError(
+            f"run_at needs a time zone, got {moment.isoformat()}: use datetime.now(tz=UTC)"
+        )
+    return max(0, round(moment.timestamp() * 1000))

@@ -1,0 +1,75 @@
+"""Weather-map tiles: the input of `tiles.render`."""
+
+from typing import Annotated, ClassVar, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from producers.payloads.base import Payload
+
+#: Names reach cache keys and object paths, so only letters that mean nothing there are legal.
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$"
+
+#: The longest layer or style name; it bounds the length of a cache key.
+NAME_LENGTH_MAX = 96
+
+#: An authority and a code, such as `EPSG:3857` or `CRS:84`.
+CRS_PATTERN = r"^[A-Za-z]{2,8}:[A-Za-z0-9]{1,12}$"
+
+#: The largest edge of a picture. A 4096 x 4096 picture needs 64 MiB of values while it is drawn.
+SIZE_PX_MAX = 4096
+
+#: No coordinate of a supported system is larger; it bounds the length of a cache key.
+COORDINATE_MAX = 1e9
+
+Name = Annotated[
+    str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=NAME_LENGTH_MAX)
+]
+Coordinate = Annotated[float, Field(ge=-COORDINATE_MAX, le=COORDINATE_MAX)]
+SizePx = Annotated[int, Field(ge=1, le=SIZE_PX_MAX)]
+
+
+class BoundingBox(BaseModel):
+    """A rectangle in the units of its coordinate system, always in the order x, y.
+
+    For EPSG:4326 x is the longitude, whatever order the authority writes down.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    min_x: Coordinate
+    min_y: Coordinate
+    max_x: Coordinate
+    max_y: Coordinate
+
+    @model_validator(mode="after")
+    def _has_an_area(self) -> Self:
+        if not (self.min_x < self.max_x and self.min_y < self.max_y):
+            raise ValueError(
+                "a bounding box needs min_x < max_x and min_y < max_y, got "
+                f"x {self.min_x} .. {self.max_x} and y {self.min_y} .. {self.max_y}"
+            )
+        return self
+
+
+class RenderTile(Payload):
+    """Draw *layer* in *style* over *bbox* as a picture of *width* x *height* pixels.
+
+    *time* is the time for which the forecast is valid; None means the latest one.
+    *id*, *priority* and *enqueued_at* are part of the wire form, for producers that know
+    nothing of the envelope; the queue itself looks at the envelope.
+    """
+
+    kind: ClassVar[str] = "tiles.render"
+
+    layer: Name
+    style: Name = "default"
+    crs: Annotated[str, StringConstraints(pattern=CRS_PATTERN)] = "EPSG:3857"
+    bbox: BoundingBox
+    width: SizePx = 256
+    height: SizePx = 256
+    time: AwareDatetime | None = None
+    format: Literal["png"] = "png"
+    priority: Annotated[int, Field(ge=0, le=255)] = 128
+    id: UUID | None = None
+    enqueued_at: AwareDatetime | None = None

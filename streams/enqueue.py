@@ -1,0 +1,99 @@
+"""Handing jobs in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from streams.job import NewJob
+from streams.keys import Keys
+from streams.scripts.loader import Row, load
+from streams.server import Server
+
+#: Jobs in one script call: more would hold the server for longer than two milliseconds.
+BATCH_MAX = 100
+#: Payload bytes in one script call, for the same reason.
+BATCH_BYTES_MAX = 4 * 1024 * 1024
+
+_ENQUEUE = load("enqueue")
+
+
+class Acceptance(Enum):
+    """What became of a job that was handed in; the values are the script's codes."""
+
+    READY = 1
+    """In its stream."""
+    DELAYED = 2
+    """Waiting for its time."""
+    EXISTS = 3
+    """A job with this id has a record: nothing was added."""
+    UNIQUE_TAKEN = 4
+    """Another live job holds the unique key: nothing was added."""
+    FULL = 5
+    """The queue holds as many jobs as it may: nothing was added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The answer to one job: its id, or that of the job that was there before."""
+
+    id: str
+    acceptance: Acceptance
+    length: int = 0
+
+    @property
+    def is_new(self) -> bool:
+        """True where this call added a job."""
+        return self.acceptance in {Acceptance.READY, Acceptance.DELAYED}
+
+
+async def enqueue(
+    server: Server, keys: Keys, jobs: Sequence[NewJob], *, length_max: int = 0
+) -> list[Enqueued]:
+    """Hand in at most `BATCH_MAX` jobs in one round trip; answers in their order.
+
+    The same call twice adds nothing twice: the id of a job is its idempotency key for as
+    long as its record lives. *length_max* 0 means no limit.
+
+    Raises:
+        ValueError: more than `BATCH_MAX` jobs.
+    """
+    if len(jobs) > BATCH_MAX:
+        raise ValueError(f"one call takes {BATCH_MAX} jobs, got {len(jobs)}")
+    if not jobs:
+        return []
+    answers = await server.run(
+        _ENQUEUE,
+        keys={**keys.streams, "delayed": keys.delayed, "counters": keys.counters},
+        args={"length_max": length_max},
+        rows=[_row(keys, job) for job in jobs],
+    )
+    return [_enqueued(job, code, text) for job, (code, text) in zip(jobs, answers, strict=True)]
+
+
+def _row(keys: Keys, job: NewJob) -> Row:
+    unique = job.unique or ""
+    return (
+        (keys.job(job.id), keys.body(job.id), keys.unique(unique)),
+        (
+            job.id,
+            job.priority.level,
+            job.delay_ms,
+            job.due_ms,
+            unique,
+            job.unique_ttl_ms,
+            job.kind,
+            job.payload,
+            job.attempts_max,
+            job.timeout_ms or "",
+            job.meta_json(),
+            job.traceparent or "",
+        ),
+    )
+
+
+def _enqueued(job: NewJob, code: int, text: bytes) -> Enqueued:
+    acceptance = Acceptance(code)
+    if acceptance in {Acceptance.EXISTS, Acceptance.UNIQUE_TAKEN}:
+        return Enqueued(text.decode(), acceptance)
+    length = int(text) if acceptance is Acceptance.FULL else 0
+    return Enqueued(job.id, acceptance, length)

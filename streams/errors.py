@@ -1,0 +1,66 @@
+"""What can go wrong between a program and Redis.
+
+StreamsError
+├── SettingsError            a setting is missing, wrong or unknown
+├── ServerUnavailableError   no answer at the URL, or not now
+├── UnsafeServerError        a server that would lose jobs
+├── EmbeddedServerError      no server binary was found, or it did not start
+├── ScriptError              a script was called with other names than its header's
+├── InvalidJobError          a job that must not be sent: id, size or limits
+├── QueueFullError           the queue holds as many jobs as it may
+└── UnknownJobError          no record of this job, now or any more
+"""
+
+
+class StreamsError(Exception):
+    """Base of everything that `streams` raises on purpose."""
+
+
+class SettingsError(StreamsError):
+    """Raised when settings, taken together, make no sense; lists every reason."""
+
+
+class ServerUnavailableError(StreamsError):
+    """Raised when Redis does not answer; names the URL without its password."""
+
+
+class UnsafeServerError(StreamsError):
+    """Raised at start when the server is one on which accepted jobs can vanish."""
+
+
+class EmbeddedServerError(StreamsError):
+    """Raised when no Redis server could be found or started on this machine."""
+
+
+class ScriptError(StreamsError, TypeError):
+    """Raised before Redis is asked when a call does not fit the script's header."""
+
+
+class InvalidJobError(StreamsError, ValueError):
+    """Raised before anything is sent: names the field, its limit and what it got."""
+
+
+class QueueFullError(StreamsError):
+    """Raised when a queue with a limit holds as many jobs as it may."""
+
+    def __init__(self, queue: str, length: int, length_max: int) -> None:
+        self.queue = queue
+        self.length = length
+        self.length_max = length_max
+        super().__init__(
+            f"the queue '{queue}' holds {length} jobs and may hold {length_max}: "
+            "try again later, add workers, or raise the limit"
+        )
+
+
+class UnknownJobError(StreamsError):
+    """Raised when a job has no record: never enqueued, or ended and forgotten."""
+
+    def __init__(self, queue: str, job_id: str) -> None:
+        self.queue = queue
+        self.job_id = job_id
+        super().__init__(
+            f"the queue '{queue}' has no record of the job '{job_id}': the id is wrong, "
+            "it ended longer ago than records are kept, or it was sent by a plain XADD "
+            "and has not run yet"
+        )

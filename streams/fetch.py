@@ -1,0 +1,62 @@
+"""Taking jobs: by priority, and waiting for the next one when there is none."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from streams.job import Delivery, Token, decode_entry
+from streams.keys import GROUP, Keys
+from streams.priority import LEVELS
+from streams.scripts.loader import load
+from streams.server import Server
+
+#: Jobs in one fetch.
+FETCH_MAX = 100
+#: Of so many jobs of a consumer, at least one comes from each level that has work.
+GUARANTEE_WINDOW = 30
+
+_FETCH = load("fetch")
+
+
+async def fetch(
+    server: Server, keys: Keys, consumer: str, *, slots: int, served: int
+) -> list[Delivery]:
+    """Take up to *slots* jobs that are there; never waits.
+
+    *served* is how many jobs this consumer has taken before: every tenth one comes from a
+    lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
+    jobs of a consumer.
+    """
+    answer = await server.run(
+        _FETCH,
+        keys=keys.streams,
+        args={"consumer": consumer, "slots": min(slots, FETCH_MAX), "served": served},
+    )
+    return [
+        delivery_of(consumer, level, entry, deliveries, fields)
+        for level, entry, deliveries, fields in answer
+    ]
+
+
+async def wait_for_one(
+    client: Redis, keys: Keys, consumer: str, *, block_ms: int
+) -> Delivery | None:
+    """Sleep until a job arrives, and take it; None after *block_ms*.
+
+    This is the wake-up of an idle consumer. A blocked read is served by whichever stream
+    gets an entry first, so it says nothing about priority: fetch before waiting.
+    """
+    names = list(keys.streams.values())
+    wanted: dict[Any, Any] = dict.fromkeys(names, ">")
+    reply: Any = await client.xreadgroup(GROUP, consumer, wanted, count=1, block=block_ms)
+    if not reply:
+        return None
+    stream, [(entry, fields)] = reply[0]
+    flat = [part for pair in fields.items() for part in pair]
+    return delivery_of(consumer, names.index(stream.decode()) + 1, entry, 1, flat)
+
+
+def delivery_of(consumer: str, level: int, entry: bytes, deliveries: int, fields: Any) -> Delivery:
+    """Read one row of an answer that hands an entry to *consumer*."""
+    token = Token(level, entry.decode(), consumer, deliveries)
+    return decode_entry(token, LEVELS[level - 1], fields)

@@ -1,0 +1,247 @@
+"""A job on its way in (`NewJob`) and in a consumer's hands (`Delivery`)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import orjson
+from pydantic import JsonValue
+
+from streams.errors import InvalidJobError
+from streams.priority import Priority
+
+#: A larger payload belongs into an object store, with its name in the job.
+PAYLOAD_BYTES_MAX = 1024 * 1024
+#: `meta` travels with every delivery and into every dead letter.
+META_BYTES_MAX = 16 * 1024
+#: Runs of a handler before a job is dead, where nobody says otherwise.
+ATTEMPTS_DEFAULT = 4
+ATTEMPTS_MAX = 1000
+
+_ID = re.compile(r"[!-~]{1,200}\Z")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job that is about to be sent.
+
+    `delay_ms` counts on the server's clock from its arrival; `due_ms` is a moment in
+    Unix milliseconds; at most one of them. `unique` names a slot that only one live job
+    may hold; with `unique_ttl_ms` the slot opens by itself after that time.
+    """
+
+    kind: str
+    payload: bytes
+    id: str = field(default_factory=lambda: str(uuid4()))
+    priority: Priority = Priority.NORMAL
+    delay_ms: int = 0
+    due_ms: int = 0
+    attempts_max: int = ATTEMPTS_DEFAULT
+    timeout_ms: int | None = None
+    unique: str | None = None
+    unique_ttl_ms: int = 0
+    meta: Mapping[str, JsonValue] | None = None
+    traceparent: str | None = None
+
+    def __post_init__(self) -> None:
+        require_kind(self.kind)
+        require_id(self.id)
+        if self.unique is not None:
+            require_id(self.unique, what="unique key")
+        if len(self.payload) > PAYLOAD_BYTES_MAX:
+            raise InvalidJobError(
+                f"a payload may have {PAYLOAD_BYTES_MAX} bytes, got {len(self.payload)}: put "
+                "the data into an object store and its name into the payload"
+            )
+        if not 1 <= self.attempts_max <= ATTEMPTS_MAX:
+            raise InvalidJobError(f"attempts is 1 to {ATTEMPTS_MAX}, got {self.attempts_max}")
+        if self.timeout_ms is not None and self.timeout_ms <= 0:
+            raise InvalidJobError(f"timeout_ms must be positive, got {self.timeout_ms}")
+        if self.delay_ms < 0 or self.due_ms < 0 or self.unique_ttl_ms < 0:
+            raise InvalidJobError("delay_ms, due_ms and unique_ttl_ms must not be negative")
+        if self.delay_ms and self.due_ms:
+            raise InvalidJobError("a job waits for a delay or until a moment, not both")
+
+    def meta_json(self) -> bytes:
+        """`meta` as JSON, empty where there is none.
+
+        Raises:
+            InvalidJobError: it is larger than `META_BYTES_MAX`.
+        """
+        if not self.meta:
+            return b""
+        packed = orjson.dumps(self.meta)
+        if len(packed) > META_BYTES_MAX:
+            raise InvalidJobError(f"meta may have {META_BYTES_MAX} bytes, got {len(packed)}")
+        return packed
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What proves that a delivery is still its consumer's.
+
+    No two deliveries share one: a consumer's name is never used again, every new place
+    is a new entry, and every claim raises the count. The server checks all three.
+    """
+
+    level: int
+    entry: str
+    consumer: str
+    deliveries: int
+
+    def __str__(self) -> str:
+        return f"{self.entry}|{self.consumer}|{self.deliveries}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One entry, handed to one consumer; `flaw` says why it cannot be run, if so."""
+
+    token: Token
+    id: str
+    kind: str
+    payload: bytes
+    attempt: int
+    attempts_max: int
+    timeout_ms: int | None
+    enqueued_ms: int
+    epoch: int
+    unique: str
+    meta: Mapping[str, JsonValue]
+    traceparent: str
+    flaw: str = ""
+
+    @property
+    def fence(self) -> int:
+        """A number that grows with every delivery of this job, over retries too."""
+        return self.epoch << 16 | min(self.token.deliveries, 0xFFFF)
+
+
+def require_id(value: str, *, what: str = "job id") -> None:
+    """Refuse an id that would not be safe in a key or on a terminal.
+
+    Raises:
+        InvalidJobError: not 1 to 200 printable ASCII characters without spaces.
+    """
+    if not _ID.match(value):
+        raise InvalidJobError(
+            f"a {what} has 1 to 200 printable ASCII characters and no spaces, got {value!r:.120}"
+        )
+
+
+def require_kind(value: str) -> None:
+    """Refuse a kind that is no name.
+
+    Raises:
+        InvalidJobError: not a letter followed by up to 99 letters, digits, `_`, `.`, `-`.
+    """
+    if not _KIND.match(value):
+        raise InvalidJobError(
+            "a kind starts with a letter and has up to 100 letters, digits, _, . and -, "
+            f"got {value!r:.120}"
+        )
+
+
+def derived_id(priority: Priority, entry: str) -> str:
+    """The id of a job whose sender gave none: its level and its place."""
+    return f"{priority.value}-{entry}"
+
+
+def decode_entry(token: Token, priority: Priority, fields: Sequence[bytes]) -> Delivery:
+    """Read an entry that anybody may have written.
+
+    Never raises: what is wrong with the entry stands in `Delivery.flaw`, because a bad
+    entry must still be settled, as a dead letter that says so.
+    """
+    # From the end, so that of a name that comes twice the first counts, as in the scripts.
+    named = {
+        fields[i].decode(errors="replace"): fields[i + 1] for i in range(len(fields) - 2, -1, -2)
+    }
+    flaws: list[str] = []
+    reader = _FieldReader(named, flaws)
+    return Delivery(
+        token=token,
+        id=reader.job_id(derived_id(priority, token.entry)),
+        kind=reader.kind(),
+        payload=reader.payload(),
+        attempt=reader.number("attempt", 1, low=1),
+        attempts_max=reader.number("attempts", ATTEMPTS_DEFAULT, low=1, high=ATTEMPTS_MAX),
+        timeout_ms=reader.number("timeout_ms", 0, low=0) or None,
+        enqueued_ms=reader.number("enqueued_ms", int(token.entry.partition("-")[0]), low=0),
+        epoch=reader.number("epoch", 0, low=0),
+        unique=reader.text("unique"),
+        meta=reader.meta(),
+        traceparent=reader.text("traceparent"),
+        flaw="; ".join(flaws),
+    )
+
+
+class _FieldReader:
+    """Reads the fields of one entry and collects what is wrong with them."""
+
+    def __init__(self, fields: Mapping[str, bytes], flaws: list[str]) -> None:
+        self._fields = fields
+        self._flaws = flaws
+
+    def text(self, name: str) -> str:
+        return self._fields.get(name, b"").decode(errors="replace")
+
+    def job_id(self, derived: str) -> str:
+        value = self.text("id")
+        if not value:
+            return derived
+        try:
+            require_id(value)
+        except InvalidJobError as flaw:
+            self._flaws.append(f"id: {flaw}")
+            return derived
+        return value
+
+    def kind(self) -> str:
+        value = self.text("kind")
+        if not value:
+            self._flaws.append("the field 'kind' is missing: an entry has 'kind' and 'payload'")
+            return ""
+        try:
+            require_kind(value)
+        except InvalidJobError as flaw:
+            self._flaws.append(f"kind: {flaw}")
+        return value
+
+    def payload(self) -> bytes:
+        value = self._fields.get("payload")
+        if value is None:
+            self._flaws.append("the field 'payload' is missing: an entry has 'kind' and 'payload'")
+            return b""
+        if len(value) > PAYLOAD_BYTES_MAX:
+            self._flaws.append(f"payload: may have {PAYLOAD_BYTES_MAX} bytes, got {len(value)}")
+        return value
+
+    def number(self, name: str, default: int, *, low: int, high: int = 2**53) -> int:
+        value = self._fields.get(name, b"")
+        if not value:
+            return default
+        # 16 digits hold every allowed number; int() of a megabyte of digits takes seconds.
+        if len(value) <= 16 and value.isdigit() and low <= int(value) <= high:  # noqa: PLR2004
+            return int(value)
+        self._flaws.append(f"{name}: must be a whole number from {low} to {high}")
+        return default
+
+    def meta(self) -> Mapping[str, JsonValue]:
+        value = self._fields.get("meta", b"")
+        if not value:
+            return {}
+        if len(value) > META_BYTES_MAX:
+            self._flaws.append(f"meta: may have {META_BYTES_MAX} bytes, got {len(value)}")
+            return {}
+        try:
+            parsed = orjson.loads(value)
+        except orjson.JSONDecodeError as flaw:
+            self._flaws.append(f"meta: not JSON ({flaw})")
+            return {}
+        if not isinstance(parsed, dict):
+            self._flaws.append("meta: must be a JSON object")
+            return {}
+        return parsed

@@ -1,0 +1,92 @@
+"""Every key that Millstream writes for jobs, in one place.
+
+`docs/keys.md` lists them with type, life time and writer; a test compares the two.
+"""
+
+import re
+from dataclasses import dataclass
+
+from streams.errors import InvalidJobError
+from streams.priority import LEVELS, Priority
+
+#: The one consumer group of every stream.
+GROUP = "millstream"
+
+#: Owner of entries that were handed back: nobody, until a fetch or a claim takes them.
+NOBODY = "-"
+
+_QUEUE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one partition of one queue.
+
+    All share the hash tag `{queue:partition}`, so that each transition is one atomic
+    script, on Redis Cluster too.
+    """
+
+    queue: str
+    partition: int = 0
+
+    def __post_init__(self) -> None:
+        if not _QUEUE_NAME.match(self.queue):
+            raise InvalidJobError(
+                "a queue's name has 1 to 63 characters: a-z first, then a-z, 0-9, _ and -; "
+                f"got {self.queue!r}"
+            )
+        if self.partition < 0:
+            raise InvalidJobError(f"a partition's number starts at 0, got {self.partition}")
+
+    def _key(self, name: str) -> str:
+        return f"millstream:{{{self.queue}:{self.partition}}}:{name}"
+
+    def stream(self, priority: Priority) -> str:
+        """Stream of the ready and running jobs of one level."""
+        return self._key(priority.value)
+
+    @property
+    def streams(self) -> dict[str, str]:
+        """Level name to stream, most urgent first: the keys that most scripts declare."""
+        return {level.value: self.stream(level) for level in LEVELS}
+
+    @property
+    def delayed(self) -> str:
+        """Sorted set of the ids that wait for their time (score: due ms)."""
+        return self._key("delayed")
+
+    @property
+    def dead(self) -> str:
+        """Stream of dead letters."""
+        return self._key("dead")
+
+    @property
+    def cancel(self) -> str:
+        """Set of the running ids that somebody wants to end."""
+        return self._key("cancel")
+
+    @property
+    def counters(self) -> str:
+        """Hash of what happened how often."""
+        return self._key("counters")
+
+    @property
+    def workers(self) -> str:
+        """Hash of the consumers that live: name to who they are and their last beat."""
+        return self._key("workers")
+
+    def job(self, job_id: str) -> str:
+        """Hash: the record of a job."""
+        return self._key(f"job:{job_id}")
+
+    def body(self, job_id: str) -> str:
+        """String: the entry of a job while it is delayed."""
+        return self._key(f"body:{job_id}")
+
+    def history(self, job_id: str) -> str:
+        """List: the attempts of a job."""
+        return self._key(f"history:{job_id}")
+
+    def unique(self, unique: str) -> str:
+        """String: the id of the job that holds a unique key."""
+        return self._key(f"unique:{unique}")

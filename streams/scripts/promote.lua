@@ -1,0 +1,50 @@
+-- Moves jobs whose time has come into their streams.
+-- keys: critical high normal low delayed dead counters | job body history
+-- args: dead_ttl_ms | id
+-- include: _levels _now _fields _history _bury _pass_oom
+-- flags: allow-oom
+-- returns: a code a row: 0 not due any more, 1 promoted, 2 dead (its body was gone)
+local GONE, PROMOTED, DEAD = 0, 1, 2
+local now = now_ms()
+local due = {}
+for i = 1, rows do
+  local id = row_args(i)
+  local score = redis.call('ZSCORE', delayed, id)
+  due[i] = score and tonumber(score) <= now and not due[id]
+  due[id] = true
+end
+
+local function level_of(job)
+  local name = redis.call('HGET', job, 'priority')
+  for level, each in ipairs(LEVEL_NAMES) do
+    if each == name then return level end
+  end
+  return 3
+end
+
+pass_oom(critical)
+local answers, moved = {}, 0
+for i = 1, rows do
+  local id = row_args(i)
+  if not due[i] then
+    answers[i] = GONE
+  else
+    local job, body, history = row_keys(i)
+    local level = level_of(job)
+    local packed = redis.call('GET', body)
+    if packed then
+      local entry = redis.call('XADD', LEVELS[level], '*', unpack(cmsgpack.unpack(packed)))
+      redis.call('HSET', job, 'state', 'ready', 'entry', entry)
+      redis.call('DEL', body)
+      answers[i] = PROMOTED
+      moved = moved + 1
+    else
+      bury(dead, job, history, id, level, '', nil, 'body lost', '', dead_ttl_ms, '')
+      redis.call('HINCRBY', counters, 'dead', 1)
+      answers[i] = DEAD
+    end
+    redis.call('ZREM', delayed, id)
+  end
+end
+if moved > 0 then redis.call('HINCRBY', counters, 'promoted', moved) end
+return answers

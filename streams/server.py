@@ -1,0 +1,149 @@
+"""Redis as Millstream uses it: a client and the scripts that it may run there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, ResponseError
+
+from streams.errors import UnsafeServerError
+from streams.scripts.loader import Arg, Call, Row, Script
+
+_PROBE = "#!lua\nreturn 1"
+#: The oldest server whose streams can do what the scripts ask for.
+VERSION_MIN = (6, 2)
+
+
+class Server:
+    """Runs scripts by their hash and loads them where the server has forgotten them.
+
+    Whether the server knows script flags is learned by loading one, not from its version
+    number: clones report versions of their own.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self.client = client
+        self._shebang: bool | None = None
+
+    async def run(
+        self,
+        script: Script,
+        keys: Mapping[str, str],
+        args: Mapping[str, Arg],
+        rows: Sequence[Row] = (),
+    ) -> Any:
+        """Call *script*; its answer stands in its header.
+
+        Raises:
+            ScriptError: the names do not fit the header.
+            RedisError: what the server or the network says.
+        """
+        call = script.bind(keys, args, rows)
+        if self._shebang is None:
+            self._shebang = await self._probe()
+        try:
+            return await self._send(call)
+        except NoScriptError:
+            # Nothing ran, so the same call may be sent again.
+            await self.client.script_load(script.source(shebang=self._shebang))
+            return await self._send(call)
+
+    async def _send(self, call: Call) -> Any:
+        sha = call.script.sha(shebang=bool(self._shebang))
+        return await self.client.evalsha(sha, len(call.keys), *call.keys, *call.args)
+
+    async def _probe(self) -> bool:
+        try:
+            await self.client.script_load(_PROBE)
+        except ResponseError:
+            return False
+        return True
+
+
+class BlockingServer:
+    """`Server` for threads."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self._shebang: bool | None = None
+
+    def run(
+        self,
+        script: Script,
+        keys: Mapping[str, str],
+        args: Mapping[str, Arg],
+        rows: Sequence[Row] = (),
+    ) -> Any:
+        """Call *script*; see `Server.run`."""
+        call = script.bind(keys, args, rows)
+        if self._shebang is None:
+            self._shebang = self._probe()
+        try:
+            return self._send(call)
+        except NoScriptError:
+            self.client.script_load(script.source(shebang=self._shebang))
+            return self._send(call)
+
+    def _send(self, call: Call) -> Any:
+        sha = call.script.sha(shebang=bool(self._shebang))
+        return self.client.evalsha(sha, len(call.keys), *call.keys, *call.args)
+
+    def _probe(self) -> bool:
+        try:
+            self.client.script_load(_PROBE)
+        except ResponseError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What INFO says that matters for jobs."""
+
+    version: str
+    role: str
+    eviction_policy: str
+    aof_enabled: bool
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """Major and minor version."""
+        major, minor, *_ = (int(part) for part in self.version.split("."))
+        return major, minor
+
+
+async def server_facts(client: Redis) -> ServerFacts:
+    """Ask the server who it is (INFO, which every role may call)."""
+    info: dict[str, Any] = await client.info("everything")
+    return ServerFacts(
+        version=str(info["redis_version"]),
+        role=str(info.get("role", "master")),
+        eviction_policy=str(info.get("maxmemory_policy", "noeviction")),
+        aof_enabled=bool(info.get("aof_enabled", 0)),
+    )
+
+
+def require_safe(facts: ServerFacts) -> None:
+    """Refuse a server that would lose accepted jobs.
+
+    Raises:
+        UnsafeServerError: it evicts, is too old, or is a replica; says how to mend it.
+    """
+    if facts.release < VERSION_MIN:
+        raise UnsafeServerError(
+            f"this Redis is {facts.version} and Millstream needs 6.2 or newer: upgrade it, "
+            "or point REDIS_URL to another one"
+        )
+    if facts.eviction_policy != "noeviction":
+        raise UnsafeServerError(
+            f"this Redis evicts keys when memory is full (maxmemory-policy "
+            f"{facts.eviction_policy}), and would throw jobs away: run "
+            "`redis-cli CONFIG SET maxmemory-policy noeviction` and set it in redis.conf, "
+            "or keep the tile cache there (CACHE_URL) and the queue on a server of its own"
+        )
+    if facts.role != "master":
+        raise UnsafeServerError(
+            f"this Redis is a {facts.role} and cannot be written to: point REDIS_URL to its master"
+        )

