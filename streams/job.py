@@ -16,10 +16,12 @@ PAYLOAD_BYTES_MAX = 1024 * 1024
 #: `meta` travels with every delivery and into every dead letter.
 META_BYTES_MAX = 16 * 1024
 #: Runs of a handler before a job is dead, where nobody says otherwise.
-ATTEMPTS_DEFAULT = 4
+ATTEMPTS_DEFAULT = 3
 ATTEMPTS_MAX = 1000
 
 _ID = re.compile(r"[!-~]{1,200}\Z")
+#: Longer than an id, because a unique key may name a picture with all its coordinates.
+_UNIQUE = re.compile(r"[!-~]{1,512}\Z")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}\Z")
 
 
@@ -48,8 +50,11 @@ class NewJob:
     def __post_init__(self) -> None:
         require_kind(self.kind)
         require_id(self.id)
-        if self.unique is not None:
-            require_id(self.unique, what="unique key")
+        if self.unique is not None and not _UNIQUE.match(self.unique):
+            raise InvalidJobError(
+                "a unique key has 1 to 512 printable ASCII characters and no spaces, "
+                f"got {self.unique!r:.120}"
+            )
         if len(self.payload) > PAYLOAD_BYTES_MAX:
             raise InvalidJobError(
                 f"a payload may have {PAYLOAD_BYTES_MAX} bytes, got {len(self.payload)}: put "
@@ -119,7 +124,7 @@ class Delivery:
         return self.epoch << 16 | min(self.token.deliveries, 0xFFFF)
 
 
-def require_id(value: str, *, what: str = "job id") -> None:
+def require_id(value: str) -> None:
     """Refuse an id that would not be safe in a key or on a terminal.
 
     Raises:
@@ -127,7 +132,7 @@ def require_id(value: str, *, what: str = "job id") -> None:
     """
     if not _ID.match(value):
         raise InvalidJobError(
-            f"a {what} has 1 to 200 printable ASCII characters and no spaces, got {value!r:.120}"
+            f"a job id has 1 to 200 printable ASCII characters and no spaces, got {value!r:.120}"
         )
 
 

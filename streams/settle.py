@@ -58,6 +58,8 @@ class Outcome:
     detail: bytes | str = ""
     attempt: bytes = b""
     delay_ms: int = 0
+    error: str = ""
+    """What failed, in one line: for logs, not for the record."""
 
 
 @dataclass(frozen=True, slots=True)

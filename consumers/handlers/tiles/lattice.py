@@ -39,8 +39,9 @@ TOLERANCE_CELLS: Final = 5e-4
 
 
 class Positions(NamedTuple):
-    """Columns and rows of a grid, fractions of cells, for every pixel; NaN or infinite
-    where the projection has no answer.
+    """Columns and rows of a grid, in fractions of cells, for every pixel.
+
+    NaN or infinite where the projection has no answer.
     """
 
     cols: Float64s
@@ -60,8 +61,8 @@ def positions(project: Project, x_axis: PixelAxis, y_axis: PixelAxis) -> Positio
             return Positions(cols, rows)
     at_y, at_x = np.nonzero(todo)
     cols[todo], rows[todo] = project(
-        at_x + (x_axis.first + 0.5),
-        at_y + (y_axis.first + 0.5),
+        at_x.astype(np.float64) + (x_axis.first + 0.5),
+        at_y.astype(np.float64) + (y_axis.first + 0.5),
     )
     return Positions(cols, rows)
 

@@ -2,9 +2,7 @@
 
 A mapping says for every pixel which four points surround it and how near it is to each.
 It depends on the grid and the picture alone, so one mapping serves every parameter, time
-and style. Where columns are meridians and rows are parallels, both target systems keep
-them straight: a pixel's column follows from its x alone and its row from its y alone, two
-short lists instead of 65 536 pairs. Every other grid goes through `lattice`.
+and style.
 
 A point outside of the outermost points of a grid has no value. Two exceptions: a grid
 that goes around the earth has no east and west end, and where its last row lies within
@@ -12,112 +10,23 @@ one step of a pole, that row stands for the pole as well.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-from pyproj import Proj
-from pyproj.exceptions import ProjError
-
 from consumers.handlers.tiles.errors import GridError
-from consumers.handlers.tiles.grid import (
-    CIRCLE_DEG,
-    POLE_DEG,
-    GeographicGrid,
-    Grid,
-    ProjectedGrid,
-    Window,
-)
-from consumers.handlers.tiles.lattice import positions
-from consumers.handlers.tiles.pixels import PixelAxis, Target
-
-Bools = npt.NDArray[np.bool_]
-Float32s = npt.NDArray[np.float32]
-Float64s = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
-
-#: How far beyond the outermost points a pixel still counts as on them, in cells: twice the
-#: error of the lattice.
-EDGE_TOLERANCE_CELLS: Final = 1e-3
-
-#: What an entry of the cache costs beside its arrays, in bytes.
-ENTRY_BYTES: Final = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """Between which points pixels lie, along one axis or, in two dimensions, along one of both.
-
-    Attributes:
-        lower: the point before the pixel, counted from the start of the window; the next
-            point is in the window, too.
-        weight: 0 .. 1, the share of the next point.
-    """
-
-    lower: Ints
-    weight: Float32s
-
-
-@dataclass(frozen=True, slots=True)
-class SeparableMapping:
-    """A pixel's row of points follows from its y, its column from its x.
-
-    Attributes:
-        window: the cells that are needed.
-        rows: one step for each row of pixels.
-        cols: one step for each column of pixels.
-        outside_rows, outside_cols: pixels without a value, None where all have one.
-    """
-
-    window: Window
-    rows: Steps
-    cols: Steps
-    outside_rows: Bools | None
-    outside_cols: Bools | None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the picture."""
-        return len(self.rows.lower), len(self.cols.lower)
-
-    @property
-    def nbytes(self) -> int:
-        """The size of its arrays."""
-        return 14 * (len(self.rows.lower) + len(self.cols.lower))
-
-
-@dataclass(frozen=True, slots=True)
-class FullMapping:
-    """Every pixel has its own row and column.
-
-    Attributes:
-        window: the cells that are needed.
-        lower: index of the point before the pixel in both directions, in the flat window.
-        row_weight, col_weight: shares of the next row and of the next column.
-        outside: pixels without a value, None where all have one.
-    """
-
-    window: Window
-    lower: Ints
-    row_weight: Float32s
-    col_weight: Float32s
-    outside: Bools | None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the picture."""
-        height, width = self.lower.shape
-        return height, width
-
-    @property
-    def nbytes(self) -> int:
-        """The size of its arrays."""
-        return 17 * self.lower.size
-
+from consumers.handlers.tiles.geographic import map_geographic
+from consumers.handlers.tiles.grid import GeographicGrid, Grid, ProjectedGrid
+from consumers.handlers.tiles.pixels import Target
+from consumers.handlers.tiles.projected import map_projected
+from consumers.handlers.tiles.weights import FullMapping, SeparableMapping
 
 Mapping = SeparableMapping | FullMapping
+
+#: A mapping that would take more of the cache is not kept: it would push out all others.
+LARGEST_SHARE: Final = 0.25
+
+#: What a cached mapping costs beside its arrays, in bytes.
+ENTRY_BYTES: Final = 1024
 
 
 def map_tile(grid: Grid, target: Target) -> Mapping | None:
@@ -126,10 +35,52 @@ def map_tile(grid: Grid, target: Target) -> Mapping | None:
     Raises:
         GridError: PROJ does not understand the grid's projection.
     """
-    match grid:
-        case GeographicGrid():
-            return _separable(grid, target)
-        case ProjectedGrid():
-            return _full(grid, target)
-        case _:
-            raise GridError(f"grids of the form {type(grid).__name__} cannot be drawn")
+    if isinstance(grid, GeographicGrid):
+        return map_geographic(grid, target)
+    if isinstance(grid, ProjectedGrid):
+        return map_projected(grid, target)
+    raise GridError(f"grids of the form {type(grid).__name__} cannot be drawn")
+
+
+class MappingCache:
+    """The mappings used last, up to *bytes_max* of them. Safe to use from many threads.
+
+    A mapping of 256 x 256 pixels has 7 kB for a geographic grid and 1.1 MB for any other.
+    """
+
+    def __init__(self, bytes_max: int = 128 * 1024 * 1024) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._mappings: OrderedDict[tuple[Grid, Target], Mapping | None] = OrderedDict()
+        self._lock = Lock()
+
+    def map_tile(self, grid: Grid, target: Target) -> Mapping | None:
+        """`map_tile`, remembered.
+
+        Raises:
+            GridError: PROJ does not understand the grid's projection.
+        """
+        key = (grid, target)
+        with self._lock:
+            if key in self._mappings:
+                self._mappings.move_to_end(key)
+                return self._mappings[key]
+        # Two threads may map the same tile at once: the second result replaces the first.
+        mapping = map_tile(grid, target)
+        if _cost(mapping) > self._bytes_max * LARGEST_SHARE:
+            return mapping
+        with self._lock:
+            if key not in self._mappings:
+                self._bytes += _cost(mapping)
+            self._mappings[key] = mapping
+            while self._bytes > self._bytes_max:
+                _, oldest = self._mappings.popitem(last=False)
+                self._bytes -= _cost(oldest)
+        return mapping
+
+    def __len__(self) -> int:
+        return len(self._mappings)
+
+
+def _cost(mapping: Mapping | None) -> int:
+    return ENTRY_BYTES + (mapping.nbytes if mapping else 0)

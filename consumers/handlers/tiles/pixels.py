@@ -6,7 +6,7 @@ one picture that covers them then sample the same points to the last bit, and no
 show between them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import frexp, ldexp
 from typing import Final
 
@@ -101,6 +101,11 @@ class PixelAxis:
     def fractions(self, positions_px: Float64s) -> Float64s:
         """Fractions of the world at *positions_px*, counted like `first`."""
         return (positions_px + self.shift_px) / self.world_px
+
+    def strip(self, part: slice) -> "PixelAxis":
+        """Some pixels of the run."""
+        start, end, _ = part.indices(self.size_px)
+        return replace(self, first=self.first + start, size_px=end - start)
 
     def centres(self) -> Float64s:
         """Fractions of the world at the centre of every pixel of the run."""

@@ -104,16 +104,14 @@ class ShardLayout:
 
         A window inside one shard is a view of it; any other is a new array.
         """
-        if len(shards) == 1 and window.col0 >= 0 and window.col1 <= self.cols:
+        if len(shards) == 1 and window.col1 <= self.cols:
             ((index, values),) = shards.items()
             box = self.box(index)
             return values[
                 window.row0 - box.row0 : window.row1 - box.row0,
                 window.col0 - box.col0 : window.col1 - box.col0,
             ]
-        merged: Values = np.empty(
-            (window.row1 - window.row0, window.col1 - window.col0), dtype=np.float32
-        )
+        merged: Values = np.empty(window.shape, dtype=np.float32)
         for run in self._runs(window):
             for index, values in shards.items():
                 _copy_overlap(values, self.box(index), merged, window.row0, run)
@@ -152,11 +150,16 @@ def _copy_overlap(values: Values, box: Window, merged: Values, row0: int, run: _
 
 
 def encode_shard(values: Values, box: Window) -> bytes:
-    """The object for the cells *box* of a whole grid's *values*."""
-    block = np.ascontiguousarray(values[box.row0 : box.row1, box.col0 : box.col1], dtype="<f4")
-    body = block.tobytes()
+    """The object for the cells *box* of a grid, whose *values* are these.
+
+    Raises:
+        ValueError: *values* has another shape than *box*.
+    """
+    if values.shape != box.shape:
+        raise ValueError(f"a shard of {box.shape} cells cannot hold {values.shape}")
+    body = values.astype("<f4", copy=False).tobytes()
     header = _HEADER.pack(
-        _MAGIC, _VERSION, _FLOAT32, box.row0, box.col0, *block.shape, zlib.crc32(body), 0
+        _MAGIC, _VERSION, _FLOAT32, box.row0, box.col0, *box.shape, zlib.crc32(body), 0
     )
     return header + body
 

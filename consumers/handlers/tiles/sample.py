@@ -1,0 +1,106 @@
+"""Values at the pixels, interpolated from the four points around each.
+
+Bilinear, with missing points left out: a pixel whose missing neighbours together have
+more than half of the share is missing; otherwise the shares of the others are scaled up.
+At low zooms of very fine grids one pixel covers many cells and still looks at four points
+only: small features flicker there.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from consumers.handlers.tiles.mapping import Mapping
+from consumers.handlers.tiles.weights import Float32s, FullMapping, SeparableMapping, Steps
+
+#: A pixel needs at least the other half of the share in points that have a value.
+MISSING_SHARE_MAX: Final = 0.5
+
+
+def bilinear(values: Float32s, mapping: Mapping) -> Float32s:
+    """The field at every pixel: float32[height, width], NaN where it is missing.
+
+    *values* are the cells of `mapping.window`; NaN and infinity mean missing.
+
+    Every pixel is computed by the same operations in the same order whatever picture it
+    is part of, so neighbouring pictures agree to the last bit.
+
+    Raises:
+        ValueError: *values* has another shape than the window.
+    """
+    if values.shape != mapping.window.shape:
+        raise ValueError(
+            f"the window has {mapping.window.shape} rows and columns, the values {values.shape}"
+        )
+    present = np.isfinite(values)
+    if present.all():
+        field = _interpolated(values, mapping)
+    else:
+        field = _interpolated(np.where(present, values, np.float32(0)), mapping)
+        missing_share = _interpolated((~present).astype(np.float32), mapping)
+        _scale_up(field, missing_share)
+    _clear_outside(field, mapping)
+    return field
+
+
+def _scale_up(field: Float32s, missing_share: Float32s) -> None:
+    missing = missing_share > MISSING_SHARE_MAX
+    partial = (missing_share > 0) & ~missing
+    field[partial] /= 1 - missing_share[partial]
+    field[missing] = np.nan
+
+
+def _clear_outside(field: Float32s, mapping: Mapping) -> None:
+    match mapping:
+        case SeparableMapping():
+            if mapping.outside_rows is not None:
+                field[mapping.outside_rows] = np.nan
+            if mapping.outside_cols is not None:
+                field[:, mapping.outside_cols] = np.nan
+        case FullMapping():
+            if mapping.outside is not None:
+                field[mapping.outside] = np.nan
+
+
+def _interpolated(values: Float32s, mapping: Mapping) -> Float32s:
+    match mapping:
+        case SeparableMapping():
+            return _separable(values, mapping.rows, mapping.cols)
+        case FullMapping():
+            return _full(values, mapping)
+
+
+def _separable(values: Float32s, rows: Steps, cols: Steps) -> Float32s:
+    if len(values) <= 2 * len(rows.lower):
+        lines = _along_columns(values, cols)
+        top, bottom = lines[rows.lower], lines[rows.lower + 1]
+    else:
+        # More rows than the pixels touch: interpolate only those.
+        top = _along_columns(values[rows.lower], cols)
+        bottom = _along_columns(values[rows.lower + 1], cols)
+    return _mix(top, bottom, rows.weight[:, None])
+
+
+def _along_columns(values: Float32s, cols: Steps) -> Float32s:
+    left = np.take(values, cols.lower, axis=1)
+    right = np.take(values, cols.lower + 1, axis=1)
+    return _mix(left, right, cols.weight)
+
+
+def _full(values: Float32s, mapping: FullMapping) -> Float32s:
+    _, width = values.shape
+    top = _along_flat(values.ravel(), mapping)
+    bottom = _along_flat(values.ravel()[width:], mapping)
+    return _mix(top, bottom, mapping.row_weight)
+
+
+def _along_flat(flat: Float32s, mapping: FullMapping) -> Float32s:
+    return _mix(flat.take(mapping.lower), flat[1:].take(mapping.lower), mapping.col_weight)
+
+
+def _mix(one: Float32s, other: Float32s, share: Float32s) -> Float32s:
+    """*one* + *share* * (*other* - *one*): exact where both are equal; overwrites *other*."""
+    other -= one
+    other *= share
+    other += one
+    return other

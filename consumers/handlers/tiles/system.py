@@ -1,0 +1,90 @@
+"""Opens the tile system for a worker, and its data for the command line."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+
+from consumers.errors import MissingExtraError
+from consumers.handlers.tiles.catalog import Catalog, open_catalog
+from consumers.handlers.tiles.decoded import ShardCache
+from consumers.handlers.tiles.handler import RenderTileHandler, TilePainter
+from consumers.handlers.tiles.lookups import Lookups
+from consumers.handlers.tiles.mapping import MappingCache
+from consumers.handlers.tiles.settings import TilesSettings
+from consumers.handlers.tiles.store import LocalStore, ObjectStore
+from consumers.registry import Registry
+from producers.payloads.tiles import RenderTile
+from streams.cache import Cache
+
+#: A tile takes milliseconds. This is for a store that answers slowly and a cold cache.
+RENDER_TIMEOUT = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class TileData:
+    """The catalog and the shards of one installation, open."""
+
+    settings: TilesSettings
+    catalog: Catalog
+    store: ObjectStore
+
+    def painter(self) -> TilePainter:
+        """What draws tiles from this data, with empty caches of the configured size."""
+        return TilePainter(
+            Lookups(self.catalog, ttl=self.settings.lookup_ttl),
+            ShardCache(self.store, bytes_max=self.settings.shard_cache_bytes),
+            MappingCache(self.settings.mapping_cache_bytes),
+        )
+
+
+@asynccontextmanager
+async def open_data(environment: Mapping[str, str]) -> AsyncGenerator[TileData]:
+    """Catalog and store as *environment* names them, until the block ends.
+
+    Raises:
+        TilesSettingsError: a setting cannot be used.
+        MissingExtraError: the shards are in S3 and its client is not installed.
+        CatalogError: the database does not answer.
+    """
+    settings = TilesSettings.from_environment(environment)
+    async with open_catalog(settings.catalog_url) as catalog, _open_store(settings) as store:
+        yield TileData(settings, catalog, store)
+
+
+@asynccontextmanager
+async def open_system(cache: Cache, environment: Mapping[str, str]) -> AsyncGenerator[Registry]:
+    """The kinds of the tile system and their handlers, until the block ends.
+
+    Raises:
+        TilesSettingsError: a setting cannot be used.
+        MissingExtraError: the shards are in S3 and its client is not installed.
+        CatalogError: the database does not answer.
+    """
+    async with open_data(environment) as data:
+        registry = Registry()
+        handler = RenderTileHandler(data.painter(), cache)
+        registry.add(RenderTile, handler, timeout=RENDER_TIMEOUT)
+        yield registry
+
+
+@asynccontextmanager
+async def _open_store(settings: TilesSettings) -> AsyncGenerator[ObjectStore]:
+    if not settings.uses_s3:
+        yield LocalStore(settings.shards_dir)
+        return
+    try:
+        # Imported only here: a worker with local shards starts without it.
+        module = import_module("consumers.handlers.tiles.s3store")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("s3", error.name or "aiobotocore") from error
+    access_key, secret_key = settings.s3_access_key, settings.s3_secret_key
+    async with module.S3Store.open(
+        bucket=settings.s3_bucket or "millstream",
+        endpoint=settings.s3_endpoint,
+        access_key=access_key and access_key.get_secret_value(),
+        secret_key=secret_key and secret_key.get_secret_value(),
+        region=settings.s3_region,
+    ) as store:
+        yield store

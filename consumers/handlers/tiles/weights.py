@@ -1,0 +1,142 @@
+"""Which points of a grid a pixel is interpolated from, and with what shares."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from consumers.handlers.tiles.grid import Window
+
+Bools = npt.NDArray[np.bool_]
+Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+#: How far beyond the outermost points a pixel still counts as on them, in cells: twice the
+#: error of the lattice.
+EDGE_TOLERANCE_CELLS: Final = 1e-3
+
+#: How many rows of a picture are worked on at once: all of a usual tile.
+STRIP_PX: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Between which points pixels lie, along one axis or, in two dimensions, along one of both.
+
+    Attributes:
+        lower: the point before the pixel, counted from the start of the window; the next
+            point is in the window, too.
+        weight: 0 .. 1, the share of the next point.
+    """
+
+    lower: Ints
+    weight: Float32s
+
+
+@dataclass(frozen=True, slots=True)
+class SeparableMapping:
+    """A pixel's row of points follows from its y, its column from its x.
+
+    Attributes:
+        window: the cells that are needed.
+        rows: one step for each row of pixels.
+        cols: one step for each column of pixels.
+        outside_rows, outside_cols: pixels without a value, None where all have one.
+    """
+
+    window: Window
+    rows: Steps
+    cols: Steps
+    outside_rows: Bools | None
+    outside_cols: Bools | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return len(self.rows.lower), len(self.cols.lower)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of its arrays."""
+        return 14 * (len(self.rows.lower) + len(self.cols.lower))
+
+    def strip(self, part: slice) -> "SeparableMapping":
+        """The mapping of some rows of the picture, with the same window."""
+        rows = Steps(self.rows.lower[part], self.rows.weight[part])
+        outside = None if self.outside_rows is None else self.outside_rows[part]
+        return replace(self, rows=rows, outside_rows=outside)
+
+
+@dataclass(frozen=True, slots=True)
+class FullMapping:
+    """Every pixel has its own row and column.
+
+    Attributes:
+        window: the cells that are needed.
+        lower: index of the point before the pixel in both directions, in the flat window.
+        row_weight, col_weight: shares of the next row and of the next column.
+        outside: pixels without a value, None where all have one.
+    """
+
+    window: Window
+    lower: Ints
+    row_weight: Float32s
+    col_weight: Float32s
+    outside: Bools | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        height, width = self.lower.shape
+        return height, width
+
+    @property
+    def nbytes(self) -> int:
+        """The size of its arrays."""
+        return 17 * self.lower.size
+
+    def strip(self, part: slice) -> "FullMapping":
+        """The mapping of some rows of the picture, with the same window."""
+        return FullMapping(
+            window=self.window,
+            lower=self.lower[part],
+            row_weight=self.row_weight[part],
+            col_weight=self.col_weight[part],
+            outside=None if self.outside is None else self.outside[part],
+        )
+
+
+Mapping = SeparableMapping | FullMapping
+
+
+def strips(height_px: int) -> Iterator[slice]:
+    """The rows of a picture, in strips that bound the memory of a large one."""
+    return (slice(start, start + STRIP_PX) for start in range(0, height_px, STRIP_PX))
+
+
+def split(positions: Float64s, size: int) -> tuple[Steps, Bools]:
+    """Points around *positions*, fractions of cells along an axis of *size* points.
+
+    Also tells which positions lie outside; their steps are legal and mean nothing.
+    """
+    edge = EDGE_TOLERANCE_CELLS
+    # Written so that NaN and infinity are outside.
+    outside = ~((positions >= -edge) & (positions <= size - 1 + edge))
+    inner = np.clip(np.where(outside, 0.0, positions), 0.0, size - 1.0)
+    # The last point has no next one: it is the next one of the point before, with weight 1.
+    lower = np.minimum(inner.astype(np.intp), size - 2)
+    return Steps(lower, (inner - lower).astype(np.float32)), outside
+
+
+def some(outside: Bools) -> Bools | None:
+    """*outside*, or None where no pixel is."""
+    return outside if outside.any() else None
+
+
+def span(lower: npt.NDArray[np.signedinteger], outside: Bools) -> tuple[int, int]:
+    """The half-open range of points that the pixels with a value need."""
+    inside = lower[~outside]
+    return int(inside.min()), int(inside.max()) + 2

@@ -1,0 +1,111 @@
+"""Is this worker alive, and can it take jobs?
+
+Answered over HTTP from a thread of its own, so that a blocked event loop is reported and
+not waited for: `/live` (the loop turns), `/ready` (jobs can be fetched), `/metrics`.
+"""
+
+import threading
+import time
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from consumers.errors import HealthPortError
+
+#: A loop that has not turned for so long is reported as not alive.
+STALL_S = 10.0
+#: How often the loop says that it turns.
+TURN_S = 0.5
+
+
+class Health:
+    """What the roles know of the worker's health; read from any thread."""
+
+    def __init__(self) -> None:
+        self._turned_s = time.monotonic()
+        self._unready = "starting"
+
+    def turned(self) -> None:
+        """The event loop turns."""
+        self._turned_s = time.monotonic()
+
+    @property
+    def stalled_s(self) -> float:
+        """Since the loop has turned last."""
+        return time.monotonic() - self._turned_s
+
+    def ready(self) -> None:
+        """Jobs can be fetched."""
+        self._unready = ""
+
+    def unready(self, reason: str) -> None:
+        """Jobs cannot be fetched, because of *reason*."""
+        self._unready = reason
+
+    @property
+    def why_not_ready(self) -> str:
+        """Empty where jobs can be fetched."""
+        return self._unready
+
+    @property
+    def why_not_alive(self) -> str:
+        """Empty where the loop turns."""
+        stalled_s = self.stalled_s
+        return f"the event loop has not turned for {stalled_s:.1f} s" if stalled_s > STALL_S else ""
+
+
+@contextmanager
+def serve_health(
+    health: Health, registry: CollectorRegistry, host: str, port: int
+) -> Generator[int]:
+    """Serve health and metrics until the block ends; yields the port (of 0, a free one).
+
+    Raises:
+        HealthPortError: the port is taken, or may not be opened.
+    """
+    try:
+        server = make_server(
+            host, port, _Routes(health, registry), WSGIServer, handler_class=_QuietHandler
+        )
+    except OSError as error:
+        raise HealthPortError(host, port, error) from error
+    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Routes:
+    def __init__(self, health: Health, registry: CollectorRegistry) -> None:
+        self._health = health
+        self._metrics = make_wsgi_app(registry)
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            metrics: Iterable[bytes] = self._metrics(environ, start)
+            return metrics
+        if path == "/live":
+            return _answer(start, self._health.why_not_alive)
+        if path == "/ready":
+            return _answer(start, self._health.why_not_alive or self._health.why_not_ready)
+        start("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"paths: /live /ready /metrics\n"]
+
+
+def _answer(start: StartResponse, flaw: str) -> list[bytes]:
+    status = "503 Service Unavailable" if flaw else "200 OK"
+    start(status, [("Content-Type", "text/plain; charset=utf-8")])
+    return [(flaw or "ok").encode() + b"\n"]
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing: probes come every few seconds."""

@@ -1,0 +1,131 @@
+"""What this worker has in hand, and how much more it may take."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+import anyio
+
+from streams.job import Delivery, Token
+
+
+class Stop(Enum):
+    """Why a running handler is ended from outside."""
+
+    LOST = "lost"
+    """Its lease was lost: nothing is recorded, another consumer has the job."""
+    CANCELLED = "cancelled"
+    """Somebody asked for it."""
+    SHUTDOWN = "shutdown"
+    """The worker ends: the job is handed back."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A delivery and the scope in which its handler runs."""
+
+    delivery: Delivery
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    stop: Stop | None = None
+    settling: bool = False
+
+    def end(self, reason: Stop) -> bool:
+        """End the handler; False where it has ended, or is ending for another reason."""
+        if self.stop is not None or self.settling:
+            return False
+        self.stop = reason
+        self.scope.cancel()
+        return True
+
+
+class Inflight:
+    """The deliveries of one worker, from fetch to the recorded outcome.
+
+    A slot is taken while a handler runs. An outcome that waits for its record needs no
+    slot any more, but its lease is still renewed; so many may wait as there are slots,
+    and then no more is fetched.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._held: dict[Token, Running] = {}
+        self._settling = 0
+        self._changed = anyio.Event()
+
+    @property
+    def free(self) -> int:
+        """How many jobs may be fetched now."""
+        if self._settling > self._slots:
+            return 0
+        return max(0, self._slots - self.running)
+
+    @property
+    def running(self) -> int:
+        """Handlers that run."""
+        return len(self._held) - self._settling
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, token: Token) -> bool:
+        return token in self._held
+
+    def has_entry(self, level: int, entry: str) -> bool:
+        """True where some delivery of this entry is in hand."""
+        return any(token.level == level and token.entry == entry for token in self._held)
+
+    def add(self, delivery: Delivery) -> Running:
+        """Take a slot for *delivery*."""
+        running = Running(delivery)
+        self._held[delivery.token] = running
+        return running
+
+    def handler_ended(self, running: Running) -> None:
+        """Give the slot back; the delivery stays until its outcome is recorded."""
+        running.settling = True
+        self._settling += 1
+        self._notify()
+
+    def remove(self, token: Token) -> None:
+        """Forget a delivery whose outcome is recorded or does not matter any more."""
+        running = self._held.pop(token, None)
+        if running is not None and running.settling:
+            self._settling -= 1
+        self._notify()
+
+    def leases(self) -> list[tuple[Token, str]]:
+        """What must be renewed. Called from the heartbeat's thread: one atomic copy."""
+        return [(each.delivery.token, each.delivery.id) for each in self.snapshot()]
+
+    def snapshot(self) -> list[Running]:
+        """What is in hand. Safe to call from any thread."""
+        return list(self._held.values())
+
+    def end(self, tokens: Iterable[Token], reason: Stop) -> int:
+        """End the handlers of *tokens*; returns how many of them ran."""
+        found = [self._held[token] for token in tokens if token in self._held]
+        return sum([running.end(reason) for running in found])
+
+    def end_all(self, reason: Stop) -> int:
+        """End every handler; returns how many ran."""
+        return self.end(list(self._held), reason)
+
+    async def wait_for_slot(self) -> int:
+        """Wait until a job may be fetched; returns how many may."""
+        while not self.free:
+            await self._changed.wait()
+        return self.free
+
+    async def wait_until_no_handler_runs(self) -> None:
+        """Wait until the last handler has ended."""
+        while self.running:
+            await self._changed.wait()
+
+    async def wait_until_empty(self) -> None:
+        """Wait until the last outcome is recorded."""
+        while self._held:
+            await self._changed.wait()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()

@@ -1,0 +1,116 @@
+"""What a worker may be told, from its command line and its environment.
+
+| environment | argument | default |
+| --- | --- | --- |
+| WORKER_NAME | --name | the host's name |
+| CONCURRENCY | --concurrency | 4 |
+| REDIS_URL | --redis-url | redis://127.0.0.1:6379 |
+| CACHE_URL | | REDIS_URL |
+| LOG_LEVEL | --log-level | info |
+| MILLSTREAM_WORKER_QUEUE | --queue | the system's name |
+| MILLSTREAM_WORKER_LEASE_MS | | 10000 |
+| MILLSTREAM_WORKER_GRACE_MS | --grace-ms | 25000 |
+| MILLSTREAM_WORKER_METRICS_PORT | --metrics-port | none |
+| MILLSTREAM_WORKER_METRICS_HOST | | 127.0.0.1 |
+"""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from streams.errors import SettingsError
+from streams.workers import hostname
+
+PREFIX = "MILLSTREAM_WORKER_"
+
+#: Environment variable to field.
+ENVIRONMENT: Mapping[str, str] = {
+    "WORKER_NAME": "name",
+    "CONCURRENCY": "concurrency",
+    "REDIS_URL": "redis_url",
+    "CACHE_URL": "cache_url",
+    "LOG_LEVEL": "log_level",
+    f"{PREFIX}QUEUE": "queue",
+    f"{PREFIX}LEASE_MS": "lease_ms",
+    f"{PREFIX}GRACE_MS": "grace_ms",
+    f"{PREFIX}METRICS_PORT": "metrics_port",
+    f"{PREFIX}METRICS_HOST": "metrics_host",
+}
+
+_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class WorkerSettings(BaseModel):
+    """Everything that a worker is told; frozen and checked as a whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queue: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+    name: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        default_factory=lambda: _NAME.sub("-", hostname())
+    )
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 4
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379")
+    cache_url: SecretStr | None = None
+    log_level: Annotated[str, Field(pattern=r"^(debug|info|warning|error|critical)$")] = "info"
+    lease_ms: Annotated[int, Field(ge=1000, le=3_600_000)] = 10_000
+    grace_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 25_000
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    metrics_host: str = "127.0.0.1"
+    ended_ttl_ms: Annotated[int, Field(ge=1000)] = 600_000
+    dead_ttl_ms: Annotated[int, Field(ge=1000)] = 30 * 86_400_000
+
+    @property
+    def renew_ms(self) -> int:
+        """Between two renewals: five chances a lease."""
+        return self.lease_ms // 5
+
+    @property
+    def self_fence_ms(self) -> int:
+        """Without a renewal for so long, the worker stops its own handlers."""
+        return self.lease_ms * 8 // 10
+
+
+def worker_settings(
+    environment: Mapping[str, str], arguments: Mapping[str, Any], *, queue: str
+) -> WorkerSettings:
+    """Settings from *arguments* (those that are not None), then *environment*, then defaults.
+
+    Raises:
+        SettingsError: a value is wrong, or a variable with our prefix is unknown; lists
+            every reason.
+    """
+    unknown = [name for name in environment if name.startswith(PREFIX) and name not in ENVIRONMENT]
+    if unknown:
+        raise SettingsError("\n".join(_unknown_line(name) for name in sorted(unknown)))
+    values: dict[str, Any] = {"queue": queue}
+    values |= {
+        field: environment[name] for name, field in ENVIRONMENT.items() if environment.get(name)
+    }
+    values |= {field: value for field, value in arguments.items() if value is not None}
+    if isinstance(values.get("log_level"), str):
+        values["log_level"] = values["log_level"].lower()
+    try:
+        return WorkerSettings.model_validate(values)
+    except ValidationError as error:
+        names = {field: name for name, field in ENVIRONMENT.items()}
+        raise SettingsError(
+            "\n".join(
+                f"{names.get(str(each['loc'][0]), each['loc'][0])}: {each['msg']}, "
+                f"got {_shown(each['input'])}"
+                for each in error.errors()
+            )
+        ) from error
+
+
+def _unknown_line(name: str) -> str:
+    near = get_close_matches(name, ENVIRONMENT, n=1)
+    hint = f": did you mean {near[0]}?" if near else f": known are {', '.join(sorted(ENVIRONMENT))}"
+    return f"there is no setting {name}{hint}"
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:80] if not isinstance(value, SecretStr) else "***"

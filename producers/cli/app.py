@@ -1,0 +1,28 @@
+"""What the `millstream` command consists of."""
+
+import typer
+
+from producers.cli import dead, jobs
+from producers.cli.groups import CommandGroups
+from producers.cli.queues import queues
+
+
+def new_app() -> typer.Typer:
+    """The command with its own groups and those that are installed beside it."""
+    app = typer.Typer(
+        cls=CommandGroups,
+        help="Jobs on Redis Streams: ask for work, see what happens to it, mend what failed.",
+        invoke_without_command=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_help_without_command)
+    app.command()(queues)
+    app.add_typer(jobs.app, name="jobs")
+    app.add_typer(dead.app, name="dead")
+    return app
+
+
+def _help_without_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

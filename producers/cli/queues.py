@@ -1,0 +1,149 @@
+"""`millstream queues`: what waits, what runs, and who runs it."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import anyio
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
+from producers.cli.output import cell, new_console, new_table, write_json
+from producers.cli.session import chosen_queues, label, visit
+from producers.cli.text import age
+from streams.inspection import ConsumerReport, QueueReport, inspect_queue
+from streams.server import Server
+
+#: A consumer that was not heard for so long may have lost its jobs to others: the lease
+#: that workers have by default.
+SILENT_MS = 10_000
+
+
+def queues(
+    name: Annotated[
+        str | None, typer.Argument(help="Only this queue, with its levels and counters.")
+    ] = None,
+    *,
+    watch_s: Annotated[
+        float | None,
+        typer.Option("--watch", min=0.2, help="Look again every so many seconds, until Ctrl-C."),
+    ] = None,
+    redis_url: RedisUrl = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show what waits, what runs, and who runs it."""
+    if as_json and watch_s is not None:
+        raise typer.BadParameter("--json shows one look: leave out --watch")
+    if watch_s is None:
+        anyio.run(_show, redis_url, name, as_json)
+    else:
+        anyio.run(_watch, redis_url, name, watch_s)
+
+
+async def _show(url: str, name: str | None, as_json: bool) -> None:  # noqa: FBT001 - anyio.run
+    async with visit(url) as server:
+        reports = await _reports(server, name)
+    if as_json:
+        write_json(b"[" + b",\n".join(report.to_json() for report in reports) + b"]")
+    else:
+        new_console().print(_page(reports, in_full=name is not None))
+
+
+async def _watch(url: str, name: str | None, watch_s: float) -> None:
+    console = new_console()
+    async with visit(url) as server:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                page = _page(await _reports(server, name), in_full=name is not None)
+                if console.is_terminal:
+                    live.update(page, refresh=True)
+                else:
+                    console.print(page)
+                await anyio.sleep(watch_s)
+
+
+async def _reports(server: Server, name: str | None) -> list[QueueReport]:
+    found = await chosen_queues(server, name)
+    return [await inspect_queue(server.client, keys) for keys in found]
+
+
+def _page(reports: Sequence[QueueReport], *, in_full: bool) -> RenderableType:
+    if not reports:
+        return Text("There are no queues on this Redis yet.")
+    parts: list[RenderableType] = [_overview(reports)]
+    if in_full:
+        parts += [_levels(report) for report in reports]
+    if any(report.consumers for report in reports):
+        parts.append(_consumers(reports))
+    else:
+        parts.append(Text("  No worker has come yet: start one with `millstream-worker QUEUE`.\n"))
+    if in_full:
+        parts += [_counters(report) for report in reports if report.counters]
+    return Group(*parts)
+
+
+def _overview(reports: Sequence[QueueReport]) -> RenderableType:
+    numbers = ["undelivered", "delayed", "running", "dead", "oldest", "workers"]
+    table = new_table("Queues", ["queue", *numbers], numbers=numbers)
+    for report in reports:
+        table.add_row(
+            cell(label(report.queue, report.partition)),
+            str(report.undelivered),
+            str(report.delayed),
+            str(report.running),
+            cell(str(report.dead), "red" if report.dead else ""),
+            age(report.oldest_ms),
+            str(len(report.consumers)),
+        )
+    return table
+
+
+def _levels(report: QueueReport) -> RenderableType:
+    numbers = ["undelivered", "handed back", "running", "oldest waiting", "oldest running"]
+    name = label(report.queue, report.partition)
+    table = new_table(f"Levels of {name}", ["level", *numbers], numbers=numbers)
+    for level in report.levels:
+        table.add_row(
+            level.priority.value,
+            str(level.undelivered),
+            str(level.handed_back),
+            str(level.running),
+            age(level.oldest_waiting_ms),
+            age(level.oldest_pending_ms),
+        )
+    return table
+
+
+def _consumers(reports: Sequence[QueueReport]) -> RenderableType:
+    numbers = ["running", "of", "idle", "last beat"]
+    columns = ["queue", "consumer", "host", *numbers]
+    table = new_table("Consumers", columns, numbers=numbers)
+    for report in reports:
+        for consumer in report.consumers:
+            table.add_row(
+                cell(label(report.queue, report.partition)),
+                cell(consumer.name),
+                cell(consumer.worker.host if consumer.worker else "-"),
+                str(consumer.pending),
+                str(consumer.worker.concurrency) if consumer.worker else "-",
+                age(consumer.idle_ms),
+                _beat(consumer, report.now_ms),
+            )
+    return table
+
+
+def _beat(consumer: ConsumerReport, now_ms: int) -> Text:
+    if consumer.worker is None:
+        return cell("left", "dim")
+    silent_ms = max(0, now_ms - consumer.worker.beat_ms)
+    return cell(age(silent_ms), "red" if silent_ms > SILENT_MS else "")
+
+
+def _counters(report: QueueReport) -> RenderableType:
+    name = label(report.queue, report.partition)
+    table = new_table(f"Counted in {name} so far", ["what", "times"], numbers=["times"])
+    for what, times in report.counters.items():
+        table.add_row(cell(what), str(times))
+    return table
