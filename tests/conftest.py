@@ -1,7 +1,8 @@
 """The server that the tests run against, and the order they leave behind.
 
-A test that asks for `client` or `redis_url` gets an empty server and the marker `redis`.
-After it no entry may be pending and no job undone (unless it is marked `leaves_jobs`), and
+A test that asks for `client` or `redis_url` gets an empty server and the marker `redis`;
+one that asks for `own_server` gets the marker and a server that it may kill.
+After a test no entry may be pending and no job undone (unless it is marked `leaves_jobs`), and
 after any test no process may be left.
 """
 
@@ -52,7 +53,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "redis_server" in getattr(item, "fixturenames", ()):
+        if {"redis_server", "server_binary"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("redis")
 
 
@@ -95,9 +96,9 @@ async def client(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def server_binary() -> Path:
+def server_binary(pytestconfig: pytest.Config) -> Path:
     """A redis-server of this machine, for tests that start, kill and configure their own."""
-    binary = local_server(os.environ).binary
+    binary = pytestconfig.stash[_SERVER].binary or local_server(os.environ).binary
     assert binary is not None
     return binary
 

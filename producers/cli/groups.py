@@ -71,8 +71,6 @@ def _missing(entry_point: EntryPoint, package: str) -> typer.Typer:
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
     def say() -> None:
-        raise CommandError(
-            f"the command '{entry_point.name}' needs the package '{package}': {fix}"
-        )
+        raise CommandError(f"the command '{entry_point.name}' needs the package '{package}': {fix}")
 
     return app

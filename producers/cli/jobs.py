@@ -100,7 +100,7 @@ def _facts(view: JobView, now_ms: int) -> list[tuple[str, str]]:
     ]
     if view.result is not None:
         facts.append(("result", orjson.dumps(view.result).decode()))
-    return [("", ""), *facts][1:]
+    return facts
 
 
 def _where(view: JobView, now_ms: int) -> str:
@@ -108,7 +108,9 @@ def _where(view: JobView, now_ms: int) -> str:
     match view.state:
         case State.READY:
             back = "handed back, and " if view.released else ""
-            return f"{back}waiting for a consumer in the {view.priority.value} stream ({view.entry})"
+            return (
+                f"{back}waiting for a consumer in the {view.priority.value} stream ({view.entry})"
+            )
         case State.DELAYED:
             why = f"parked ({view.parked}), " if view.parked else ""
             due = "-" if view.due_ms is None else age(view.due_ms - now_ms)

@@ -32,9 +32,7 @@ def new_table(title: str, columns: Sequence[str], *, numbers: Iterable[str] = ()
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     right = set(numbers)
     for name in columns:
-        table.add_column(
-            name, justify="right" if name in right else "left", no_wrap=name in right
-        )
+        table.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
     return table
 
 

@@ -35,6 +35,7 @@ class ChosenServer:
 
     `start` gives a context manager whose value is the URL. `is_ours` is False where the
     server belongs to the user: then only its one database, which was empty, is touched.
+    `binary` is None where it is not a program of this machine.
     """
 
     source: str
@@ -43,6 +44,7 @@ class ChosenServer:
     why: str
     start: Callable[[], AbstractContextManager[str]]
     is_ours: bool = True
+    binary: Path | None = None
 
 
 def choose_server(environment: Mapping[str, str]) -> ChosenServer:
@@ -183,7 +185,12 @@ def _of_binary(source: str, found: FoundServer) -> ChosenServer:
     binary = found.binary
     assert binary is not None
     return ChosenServer(
-        source, str(binary), found.version or "?", found.reason, lambda: _start(binary)
+        source,
+        str(binary),
+        found.version or "?",
+        found.reason,
+        lambda: _start(binary),
+        binary=binary,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +18,14 @@ from consumers.handlers.tiles.shards import ShardLayout
 
 #: Times named on either side of one that does not exist.
 _NEIGHBOURS = 2
+
+
+class DatasetKey(NamedTuple):
+    """What tells two grids apart: no two rows have the same."""
+
+    name: LayerName
+    reference_time: datetime
+    forecast: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,11 @@ class Dataset:
     units: str
     vmin: float | None
     vmax: float | None
+
+    @property
+    def key(self) -> DatasetKey:
+        """What tells it apart from all others."""
+        return DatasetKey(self.name, self.reference_time, self.forecast)
 
     @property
     def layer(self) -> str:
@@ -94,9 +107,7 @@ class Catalog:
         replaced: list[Dataset] = []
         async with self._connection() as connection:
             for row in rows:
-                before = await connection.execute(
-                    _of_time(row.name, row.reference_time, row.forecast)
-                )
+                before = await connection.execute(_with_key(row.key))
                 replaced += [_dataset(each) for each in before]
                 await connection.execute(statement, _values(row))
         return replaced
@@ -130,13 +141,10 @@ class Catalog:
         value_range = None if vmin is None or vmax is None else (vmin, vmax)
         return Selection(_dataset(row), value_range)
 
-    async def exact(
-        self, name: LayerName, reference_time: datetime, forecast: timedelta
-    ) -> Dataset | None:
+    async def exact(self, key: DatasetKey) -> Dataset | None:
         """The row of that layer, run and time, if there is one."""
         async with self._connection() as connection:
-            found = await connection.execute(_of_time(name, reference_time, forecast))
-            row = found.one_or_none()
+            row = (await connection.execute(_with_key(key))).one_or_none()
         return None if row is None else _dataset(row)
 
     async def uses(self, storage_path: str) -> bool:
@@ -216,11 +224,11 @@ async def _around(
     return [*reversed(earlier), *later]
 
 
-def _of_time(name: LayerName, reference_time: datetime, forecast: timedelta) -> Select[Any]:
+def _with_key(key: DatasetKey) -> Select[Any]:
     return select(datasets).where(
-        datasets.c.layer == str(name),
-        datasets.c.reference_time == reference_time,
-        datasets.c.forecast_s == _seconds(forecast),
+        datasets.c.layer == str(key.name),
+        datasets.c.reference_time == key.reference_time,
+        datasets.c.forecast_s == _seconds(key.forecast),
     )
 
 

@@ -36,3 +36,11 @@ class Field:
     def name(self) -> str:
         """The layer's name without the model."""
         return f"{self.parameter}_{self.level}"
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedField:
+    """A field that cannot become a layer, and why."""
+
+    name: str
+    reason: str

@@ -1,8 +1,7 @@
 """Reading GRIB 1 and GRIB 2 files, field by field (extra `grib`: ecCodes)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from consumers.handlers.tiles.codes import eccodes
 from consumers.handlers.tiles.dataerrors import GribError
 from consumers.handlers.tiles.errors import GridError
-from consumers.handlers.tiles.field import Field
+from consumers.handlers.tiles.field import Field, SkippedField
 from consumers.handlers.tiles.gribgrid import Handle, UnsupportedGridError, arranged, grid_of
 from consumers.handlers.tiles.models import Origin, guess_model
 from consumers.handlers.tiles.names import (
@@ -50,15 +49,7 @@ _MISSING_LONG: Final = 2_147_483_647
 T = TypeVar("T", int, float, str)
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedField:
-    """A field that cannot become a layer, and why."""
-
-    name: str
-    reason: str
-
-
-def read_fields(path: Path) -> Iterator[Field | SkippedField]:
+def read_fields(path: Path) -> Generator[Field | SkippedField]:
     """The fields of a GRIB file, one in memory at a time.
 
     Blocking: belongs in a worker thread. Whether the file is whole is `gribscan.scan`'s
@@ -165,6 +156,7 @@ def _origin(handle: Handle, step_deg: float | None) -> Origin:
         discipline=_get(handle, "discipline", int),
         grid_type=_get(handle, "gridType", str) or "",
         step_deg=step_deg,
+        first_lon_deg=_get(handle, "longitudeOfFirstGridPointInDegrees", float),
         member=_get(handle, "perturbationNumber", int),
     )
 

@@ -15,6 +15,7 @@ class Origin(NamedTuple):
     discipline: int | None
     grid_type: str
     step_deg: float | None
+    first_lon_deg: float | None
     member: int | None
 
 
@@ -56,6 +57,11 @@ _CANADA_ROTATED: Final[Mapping[float, str]] = {0.0225: "hrdps", 0.09: "rdps"}
 #: MRMS has no name of its own as a centre; its discipline is local to it.
 _MRMS: Final = ("161", 209)
 
+#: NCEP's regional models run over several domains at the same times, each on its own
+#: projection. The Mercator ones lie around Hawaii and Puerto Rico.
+_REGIONAL: Final = frozenset({"aqm", "hrrr", "nam", "rap", "rrfs"})
+_WEST_OF_AMERICA_DEG: Final = 230.0
+
 _FIRST_WORD = re.compile(r"[a-z][a-z0-9-]{0,22}")
 
 
@@ -81,10 +87,21 @@ def _model(origin: Origin) -> str | None:
     if origin.centre == "kwbc":
         if origin.sub_centre == _NCEP_ENSEMBLE:
             return "gefs"
-        return None if origin.process is None else _NCEP.get(origin.process)
+        model = None if origin.process is None else _NCEP.get(origin.process)
+        return model and model + _domain(model, origin)
     if origin.centre == "cwao":
         return _canadian(origin)
     return _CENTRES.get(origin.centre)
+
+
+def _domain(model: str, origin: Origin) -> str:
+    if model not in _REGIONAL:
+        return ""
+    if origin.grid_type == "polar_stereographic":
+        return "-ak"
+    if origin.grid_type == "mercator" and origin.first_lon_deg is not None:
+        return "-hi" if origin.first_lon_deg % 360.0 < _WEST_OF_AMERICA_DEG else "-pr"
+    return ""
 
 
 def _canadian(origin: Origin) -> str | None:

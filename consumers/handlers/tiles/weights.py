@@ -109,9 +109,6 @@ class FullMapping:
         )
 
 
-Mapping = SeparableMapping | FullMapping
-
-
 def strips(height_px: int) -> Iterator[slice]:
     """The rows of a picture, in strips that bound the memory of a large one."""
     return (slice(start, start + STRIP_PX) for start in range(0, height_px, STRIP_PX))

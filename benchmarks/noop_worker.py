@@ -1,0 +1,40 @@
+"""A worker whose handler does nothing but say when it started: `noop_worker.py URL SLOTS`."""
+
+import sys
+import time
+from typing import ClassVar
+
+import anyio
+from pydantic import JsonValue
+
+from consumers.handler import Context
+from consumers.registry import Registry
+from consumers.settings import worker_settings
+from consumers.worker import Worker
+from producers.payloads.base import Payload
+
+QUEUE = "bench"
+
+
+class Noop(Payload):
+    """200 bytes of JSON, all in all."""
+
+    kind: ClassVar[str] = "bench.noop"
+
+    filling: str = "x" * 185
+
+
+async def noop(_payload: Noop, _context: Context) -> JsonValue:
+    """Say when it ran, on this machine's clock."""
+    return time.time_ns()
+
+
+async def _main(url: str, slots: str) -> None:
+    registry = Registry()
+    registry.add(Noop, noop)
+    arguments = {"redis_url": url, "concurrency": slots, "log_level": "error"}
+    await Worker(registry, worker_settings({}, arguments, queue=QUEUE)).run()
+
+
+if __name__ == "__main__":
+    anyio.run(_main, sys.argv[1], sys.argv[2])

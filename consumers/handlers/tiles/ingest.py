@@ -1,0 +1,263 @@
+"""From fields to layers: shards first, the catalog's rows last.
+
+An ingest is all or nothing. Its rows appear in one transaction at the end; when anything
+fails before it, or the ingest is interrupted, what was written is removed again. An object
+is named by a digest of what it holds, so a second ingest of the same file writes the same
+objects and rows, and no object that a worker may be reading is ever overwritten with other
+values.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from importlib import import_module
+from pathlib import Path
+
+import anyio
+import numpy as np
+from anyio import to_thread
+
+from consumers.errors import MissingExtraError
+from consumers.handlers.tiles.catalog import Catalog, Dataset, DatasetKey
+from consumers.handlers.tiles.dataerrors import IngestError, TilesDataError, iso_utc
+from consumers.handlers.tiles.field import Field, SkippedField
+from consumers.handlers.tiles.gribscan import scan
+from consumers.handlers.tiles.models import model_of_file
+from consumers.handlers.tiles.names import LayerName, layer_name
+from consumers.handlers.tiles.shards import (
+    ShardLayout,
+    Values,
+    decode_shard,
+    encode_shard,
+    shard_name,
+)
+from consumers.handlers.tiles.store import ObjectStore
+
+#: The two components of a wind, each with its partner.
+_COMPONENTS = {"UGRD": "VGRD", "VGRD": "UGRD"}
+
+#: Hears the name of each layer when its shards are stored.
+Listener = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of a file. `stray_bytes` belong to no message and were passed over."""
+
+    datasets: tuple[Dataset, ...]
+    skipped: tuple[SkippedField, ...]
+    stray_bytes: int = 0
+
+
+async def ingest_file(
+    path: Path,
+    catalog: Catalog,
+    store: ObjectStore,
+    *,
+    model: str | None = None,
+    listener: Listener | None = None,
+) -> IngestReport:
+    """Make layers of the fields of a GRIB file.
+
+    The model is *model*, or what the fields say, or the first word of the file's name.
+
+    Raises:
+        GribError: the file is not GRIB or not whole; nothing of it was used.
+        IngestError: no field of it can become a layer, or a layer lies on another grid.
+        MissingExtraError: the extra `grib` is not installed.
+        StoreError, CatalogError: they do not answer; nothing of the file became visible.
+    """
+    if model is not None:
+        layer_name(model, "x", "x")
+    found = await to_thread.run_sync(scan, path)
+    try:
+        # Imported only here: no worker and no other source of fields needs ecCodes.
+        grib = import_module("consumers.handlers.tiles.grib")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("grib", error.name or "eccodes") from error
+    fields: Generator[Field | SkippedField] = grib.read_fields(path)
+    with closing(fields):
+        named = _with_model(fields, model, model_of_file(path.name))
+        report = await ingest_fields(named, catalog, store, listener=listener)
+    if not report.datasets:
+        reasons = "; ".join(sorted({each.reason for each in report.skipped})) or "it has no fields"
+        raise IngestError(f"nothing of {path} can become a layer: {reasons}")
+    return replace(report, stray_bytes=found.stray_bytes)
+
+
+async def ingest_fields(
+    fields: Iterable[Field | SkippedField],
+    catalog: Catalog,
+    store: ObjectStore,
+    *,
+    listener: Listener | None = None,
+) -> IngestReport:
+    """Make layers of *fields*, which name their model; one of them is in memory at a time.
+
+    Where the east and north components of a wind come, their speed becomes a layer, too.
+
+    Raises:
+        IngestError: a name is not allowed, or a layer lies on another grid already.
+        StoreError, CatalogError: they do not answer; nothing became visible.
+    """
+    ingest = _Ingest(catalog, store, listener)
+    waiting = iter(fields)
+    try:
+        while (field := await to_thread.run_sync(next, waiting, None)) is not None:
+            await ingest.take(field)
+        await ingest.derive_winds()
+        replaced = await catalog.add(tuple(ingest.datasets.values()))
+    except BaseException:
+        # What cannot be removed now is no more than unused space.
+        with anyio.CancelScope(shield=True), suppress(TilesDataError):
+            await ingest.discard(ingest.written)
+        raise
+    await ingest.discard(replaced)
+    return IngestReport(tuple(ingest.datasets.values()), tuple(ingest.skipped))
+
+
+class _Ingest:
+    """One run: what it stored, and what will become visible."""
+
+    def __init__(self, catalog: Catalog, store: ObjectStore, listener: Listener | None) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._listener = listener
+        self.datasets: dict[DatasetKey, Dataset] = {}
+        self.skipped: list[SkippedField] = []
+        self.written: list[Dataset] = []
+
+    async def take(self, field: Field | SkippedField) -> None:
+        """Store one field, unless there was one for the same layer and time."""
+        if isinstance(field, SkippedField):
+            self.skipped.append(field)
+            return
+        dataset = await to_thread.run_sync(_described, field)
+        if dataset.key in self.datasets:
+            reason = "there are two fields for this layer and time; the first was taken"
+            self.skipped.append(SkippedField(field.name, reason))
+            return
+        await self._require_same_grid(dataset)
+        await self._store_shards(dataset, field.values)
+        self._add(dataset)
+
+    async def derive_winds(self) -> None:
+        """Store the speed of every wind whose two components are known.
+
+        The speed is the same along the axes of the grid as along those of the earth, so
+        components relative to the grid need no rotation.
+        """
+        for one in tuple(self.datasets.values()):
+            wind = one.key._replace(name=one.name._replace(parameter="WIND"))
+            if one.name.parameter not in _COMPONENTS or wind in self.datasets:
+                continue
+            other = await self._partner(one)
+            if other is not None and (other.grid, other.layout) == (one.grid, one.layout):
+                await self._store_speed(wind.name, one, other)
+
+    async def discard(self, unused: Iterable[Dataset]) -> None:
+        """Remove the shards of *unused*, except those that the catalog points to."""
+        for dataset in unused:
+            if await self._catalog.uses(dataset.storage_path):
+                continue
+            for index in range(dataset.layout.count):
+                await self._store.delete(shard_name(dataset.storage_path, index))
+
+    async def _require_same_grid(self, dataset: Dataset) -> None:
+        """Another domain of the same model must not take the place of the first."""
+        before = await self._catalog.exact(dataset.key)
+        if before is not None and before.grid != dataset.grid:
+            raise IngestError(
+                f"the layer '{dataset.layer}' has a value for {iso_utc(dataset.valid_time)} on "
+                "another grid already: give this one a name of its own with --model"
+            )
+
+    async def _partner(self, one: Dataset) -> Dataset | None:
+        """The other component: from this file, or from one that was ingested before."""
+        key = one.key._replace(name=one.name._replace(parameter=_COMPONENTS[one.name.parameter]))
+        return self.datasets.get(key) or await self._catalog.exact(key)
+
+    async def _store_shards(self, dataset: Dataset, values: Values) -> None:
+        self.written.append(dataset)
+        for index in range(dataset.layout.count):
+            box = dataset.layout.box(index)
+            block = values[box.row0 : box.row1, box.col0 : box.col1]
+            await self._write_shard(dataset, index, block)
+
+    async def _store_speed(self, name: LayerName, one: Dataset, other: Dataset) -> None:
+        """Shard by shard: never a whole field in memory."""
+        path = _storage_path(replace(one, name=name), f"{one.storage_path} {other.storage_path}")
+        wind = replace(one, name=name, storage_path=path, vmin=None, vmax=None)
+        self.written.append(wind)
+        for index in range(wind.layout.count):
+            components = [await self._read_shard(each, index) for each in (one, other)]
+            speed: Values = np.hypot(*components)
+            await self._write_shard(wind, index, speed)
+            wind = _widened(wind, speed)
+        self._add(wind)
+
+    async def _write_shard(self, dataset: Dataset, index: int, values: Values) -> None:
+        data = await to_thread.run_sync(encode_shard, values, dataset.layout.box(index))
+        await self._store.put(shard_name(dataset.storage_path, index), data)
+
+    async def _read_shard(self, dataset: Dataset, index: int) -> Values:
+        name = shard_name(dataset.storage_path, index)
+        data = await self._store.get(name)
+        return await to_thread.run_sync(decode_shard, name, data, dataset.layout.box(index))
+
+    def _add(self, dataset: Dataset) -> None:
+        self.datasets[dataset.key] = dataset
+        if self._listener is not None:
+            self._listener(dataset.layer)
+
+
+def _with_model(
+    fields: Iterator[Field | SkippedField], model: str | None, otherwise: str
+) -> Iterator[Field | SkippedField]:
+    for field in fields:
+        if isinstance(field, SkippedField):
+            yield field
+        else:
+            yield replace(field, model=model or field.model or otherwise)
+
+
+def _described(field: Field) -> Dataset:
+    if field.model is None:
+        raise IngestError(f"the field {field.name} names no model")
+    ny, nx = field.values.shape
+    dataset = Dataset(
+        name=layer_name(field.model, field.parameter, field.level),
+        reference_time=field.reference_time,
+        forecast=field.forecast,
+        grid=field.grid,
+        layout=ShardLayout.of(ny, nx),
+        storage_path="",
+        units=field.units,
+        vmin=None,
+        vmax=None,
+    )
+    path = _storage_path(dataset, field.values)
+    return _widened(replace(dataset, storage_path=path), field.values)
+
+
+def _storage_path(dataset: Dataset, content: Values | str) -> str:
+    """A readable name with a digest of all that the shards hold."""
+    digest = blake2b(dataset.grid.to_json().encode(), digest_size=8)
+    digest.update(content.encode() if isinstance(content, str) else content.data)
+    model, parameter, level = dataset.name
+    run = f"{dataset.reference_time:%Y%m%dT%H%M%SZ}"
+    ahead_s = int(dataset.forecast.total_seconds())
+    return f"{model}/{run}/{parameter}_{level}/{ahead_s:07d}s-{digest.hexdigest()}"
+
+
+def _widened(dataset: Dataset, values: Values) -> Dataset:
+    """*dataset* with a range that holds *values*, too."""
+    least, greatest = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    if np.isnan(least):
+        return dataset
+    return replace(
+        dataset,
+        vmin=float(least) if dataset.vmin is None else min(dataset.vmin, float(least)),
+        vmax=float(greatest) if dataset.vmax is None else max(dataset.vmax, float(greatest)),
+    )

@@ -1,0 +1,51 @@
+"""What the gateway is told of the layers that there are.
+
+It lives with those who ask for work and knows no catalog: whoever starts it brings these
+values along.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LegendStop:
+    """The colour (`#rrggbb` or `#rrggbbaa`) of a value."""
+
+    value: float
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapStyle:
+    """A way to colour a layer: its name and its legend, stops rising, in the units shown."""
+
+    name: str
+    stops: tuple[LegendStop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MapLayer:
+    """A layer as the map shows it.
+
+    `time` is the time that its tiles describe. `styles` has the one that fits best first.
+    `value_range` is the smallest and the largest value in `units`, None where all are
+    missing.
+    """
+
+    name: str
+    title: str
+    units: str
+    time: datetime
+    reference_time: datetime
+    value_range: tuple[float, float] | None
+    styles: tuple[MapStyle, ...]
+
+    def has_style(self, name: str) -> bool:
+        """Whether *name* is one of the layer's styles."""
+        return any(style.name == name for style in self.styles)
+
+
+#: Asks for all layers there are, in the order in which the map offers them.
+FindLayers = Callable[[], Awaitable[Sequence[MapLayer]]]

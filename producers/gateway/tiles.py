@@ -1,0 +1,128 @@
+"""From a tile's address to its picture: out of the cache, or drawn while somebody waits."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+from redis.exceptions import RedisError
+
+from producers.client import Producer
+from producers.errors import JobFailedError
+from producers.gateway.errors import BadRequest, NotDrawn, NotHere, NotYet
+from producers.gateway.layers import FindLayers, MapLayer
+from producers.payloads.tiles import RenderTile
+from producers.tilegrid import ZOOM_MAX, Tile, is_valid, tile_bbox_3857
+from producers.tilekey import tile_key
+from streams.cache import Cache
+from streams.errors import StreamsError
+
+#: The urgency of a tile that somebody looks at an empty square for: the level "high".
+WANTED_PRIORITY = 200
+#: What a visitor waits before they are asked to come again.
+WAIT_MAX = timedelta(seconds=10)
+#: Visitors that wait at a time. Each asks Redis up to a hundred times a second at first.
+WAITING_MAX = 64
+
+
+class TileDesk:
+    """Hands out tiles.
+
+    What the cache has comes at once. Anything else becomes a job of high priority, one for
+    all who ask for the same picture, and is waited for.
+    """
+
+    def __init__(
+        self,
+        jobs: Producer,
+        cache: Cache,
+        find_layers: FindLayers,
+        *,
+        wait_max: timedelta = WAIT_MAX,
+        waiting_max: int = WAITING_MAX,
+    ) -> None:
+        self._jobs = jobs
+        self._cache = cache
+        self._find_layers = find_layers
+        self._wait_max = wait_max
+        self._waiting_max = waiting_max
+        self._waiting = 0
+
+    async def picture(self, layer: str, style: str, tile: Tile, time: datetime | None) -> bytes:
+        """The PNG of *tile*; without a *time* for the one that the layer shows now.
+
+        Raises:
+            NotHere: there is no such tile, layer, style or time.
+            NotDrawn: the job that should draw it died.
+            NotYet: it was not drawn in time, or Redis does not answer.
+        """
+        wanted = await self._wanted(layer, style, tile, time)
+        key = tile_key(wanted, wanted.time)
+        try:
+            return await self._cache.get(key) or await self._drawn(wanted, key)
+        except (RedisError, StreamsError, OSError) as error:
+            raise NotYet(f"the queue does not take the tile now: {error}") from error
+
+    async def _wanted(
+        self, layer: str, style: str, tile: Tile, time: datetime | None
+    ) -> RenderTile:
+        """The checked request: nothing that must fail becomes a job."""
+        if not is_valid(tile):
+            raise NotHere(
+                f"there is no tile {tile.z}/{tile.x}/{tile.y}: zooms are 0 to {ZOOM_MAX}, x and y "
+                "are 0 to 2^zoom - 1"
+            )
+        found = _named(layer, await self._find_layers())
+        if not found.has_style(style):
+            styles = ", ".join(each.name for each in found.styles)
+            raise NotHere(f"the layer '{layer}' has no style '{style}': there are {styles}")
+        if time not in {None, found.time}:
+            raise NotHere(
+                f"the layer '{layer}' shows {found.time.isoformat()}: leave out the time, "
+                "or ask for this one"
+            )
+        try:
+            return RenderTile(
+                layer=layer,
+                style=style,
+                bbox=tile_bbox_3857(tile),
+                time=found.time,
+                priority=WANTED_PRIORITY,
+            )
+        except ValidationError as error:
+            raise BadRequest(
+                f"layer and style are plain names: {error.errors()[0]['msg']}"
+            ) from None
+
+    async def _drawn(self, wanted: RenderTile, key: str) -> bytes:
+        if self._waiting >= self._waiting_max:
+            raise NotYet(f"{self._waiting} visitors wait for tiles already: come again")
+        self._waiting += 1
+        try:
+            return await self._await_job(wanted, key)
+        finally:
+            self._waiting -= 1
+
+    async def _await_job(self, wanted: RenderTile, key: str) -> bytes:
+        answer = await self._jobs.enqueue(wanted, priority=wanted.priority, unique=key)
+        try:
+            await self._jobs.result(answer.id, timeout=self._wait_max)
+        except JobFailedError as failed:
+            raise NotDrawn(f"the tile could not be drawn: {failed.cause}") from failed
+        except TimeoutError as late:
+            raise NotYet(
+                f"not drawn within {self._wait_max.total_seconds():g} s: no worker may be running"
+            ) from late
+        picture = await self._cache.get(key)
+        if picture is None:
+            raise NotYet("the tile was drawn and is gone from the cache again")
+        return picture
+
+
+def _named(name: str, layers: Sequence[MapLayer]) -> MapLayer:
+    by_name = {layer.name: layer for layer in layers}
+    if name not in by_name:
+        close = get_close_matches(name, by_name, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(by_name)}"
+        raise NotHere(f"there is no layer '{name[:96]}': {hint}")
+    return by_name[name]

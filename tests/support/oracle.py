@@ -1,0 +1,91 @@
+"""Tiles the slow way: every pixel projected and interpolated by itself, in float64.
+
+Written from the definitions, with nothing of the renderer but its value types, so that an
+error of the renderer is not repeated here.
+"""
+
+from itertools import product
+from math import pi
+
+import numpy as np
+import numpy.typing as npt
+from pyproj import Proj
+
+from consumers.handlers.tiles.grid import GeographicGrid, Grid, ProjectedGrid, Window
+from consumers.handlers.tiles.pixels import Target
+from consumers.handlers.tiles.style import Style
+
+Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+_RADIUS_M = 6378137.0
+
+
+def crop(values: Float32s, window: Window) -> Float32s:
+    """The cells of *window*, columns modulo the width."""
+    columns = np.arange(window.col0, window.col1) % values.shape[1]
+    return np.ascontiguousarray(values[window.row0 : window.row1][:, columns])
+
+
+def centres_deg(target: Target) -> tuple[Float64s, Float64s]:
+    """Longitudes and latitudes, float64[height, width], of the pixel centres."""
+    box = target.bbox
+    x = box.min_x + (np.arange(target.width_px) + 0.5) * (box.max_x - box.min_x) / target.width_px
+    y = box.max_y - (np.arange(target.height_px) + 0.5) * (box.max_y - box.min_y) / target.height_px
+    if target.crs == "EPSG:3857":
+        x = np.degrees(x / _RADIUS_M)
+        y = np.degrees(2 * np.arctan(np.exp(y / _RADIUS_M)) - pi / 2)
+    lons, lats = np.meshgrid(x, y)
+    return lons, lats
+
+
+def exact_positions(grid: Grid, target: Target) -> tuple[Float64s, Float64s]:
+    """Rows and columns, fractions of cells, of the pixel centres; beyond the grid, too."""
+    lons, lats = centres_deg(target)
+    if isinstance(grid, GeographicGrid):
+        parallels = np.array(grid.latitudes_deg)
+        index = np.arange(grid.ny, dtype=np.float64)
+        order = slice(None, None, 1 if parallels[0] < parallels[-1] else -1)
+        rows = np.interp(lats, parallels[order], index[order])
+        if not grid.wraps:
+            outside = (lats < parallels.min()) | (lats > parallels.max())
+            rows = np.where(outside, np.nan, rows)
+        rows = np.where(np.abs(lats) > 90, np.nan, rows)
+        step_deg = 360 / grid.nx if grid.wraps else grid.dlon_deg
+        return rows, np.mod(lons - grid.lon0_deg, 360) / step_deg
+    assert isinstance(grid, ProjectedGrid)
+    proj = Proj(grid.proj)
+    x, y = proj(lons, lats)
+    if proj.crs.is_geographic:
+        x, y = np.degrees(x), np.degrees(y)
+        x = grid.x0_m + np.mod(x - grid.x0_m + 1e-6, 360) - 1e-6
+    return (y - grid.y0_m) / grid.dy_m, (x - grid.x0_m) / grid.dx_m
+
+
+def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:
+    """The bilinear field; missing points left out unless they have more than half."""
+    rows, cols = exact_positions(grid, target)
+    last_col = grid.nx if grid.wraps else grid.nx - 1
+    with np.errstate(invalid="ignore"):
+        inside = (rows >= 0) & (rows <= grid.ny - 1) & (cols >= 0) & (cols <= last_col)
+    rows, cols = np.where(inside, rows, 0), np.where(inside, cols, 0)
+    total, weight = np.zeros(rows.shape), np.zeros(rows.shape)
+    for down, right in product((0, 1), repeat=2):
+        row, col = np.floor(rows).astype(int) + down, np.floor(cols).astype(int) + right
+        share = (1 - np.abs(rows - row)) * (1 - np.abs(cols - col))
+        row = np.minimum(row, grid.ny - 1)
+        col = col % grid.nx if grid.wraps else np.minimum(col, grid.nx - 1)
+        point = values[row, col].astype(np.float64)
+        present = np.isfinite(point)
+        total += np.where(present, share * np.where(present, point, 0), 0)
+        weight += np.where(present, share, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(inside & (weight >= 0.5), total / weight, np.nan)
+
+
+def exact_indices(style: Style, field: Float64s) -> Indices:
+    """Bands by binary search: a value that equals a threshold is in the band above."""
+    thresholds = style.bands.thresholds.astype(np.float64)
+    bands = 1 + np.searchsorted(thresholds, field, side="right")
+    return np.where(np.isnan(field), 0, bands)
