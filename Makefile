@@ -26,8 +26,8 @@ check: $(VENV)/.ready-check ## lint, format and types, as CI has them
 	$(BIN)/pyright
 
 bench: $(VENV)/.ready-test ## measure tiles/s and jobs/s
-	$(BIN)/python benchmarks/jobs.py $(ARGS)
-	$(BIN)/python benchmarks/tiles.py $(ARGS)
+	$(BIN)/python -m benchmarks.jobs $(ARGS)
+	$(BIN)/python -m benchmarks.tiles $(ARGS)
 
 clean: ## remove the virtual environment, the caches and out/
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist out

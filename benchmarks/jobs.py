@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio
-from noop_worker import QUEUE, Noop
 from redis.asyncio import Redis
 
+from benchmarks.noop_worker import QUEUE, Noop
 from producers.client import Producer
 from producers.order import new_job
 from streams.embedded import EmbeddedServer
@@ -29,6 +30,7 @@ from streams.keys import Keys
 from streams.priority import Priority
 
 KEYS = Keys(QUEUE)
+PROJECT = Path(__file__).parent.parent
 BATCH = 100
 #: Jobs before the clock counts: the first ones wait for the worker to start.
 WARM_UP = 5
@@ -37,8 +39,9 @@ WARM_UP = 5
 @contextmanager
 def worker(url: str, slots: int) -> Iterator[None]:
     """A worker process for as long as the block lasts."""
-    program = Path(__file__).with_name("noop_worker.py")
-    process = subprocess.Popen([sys.executable, str(program), url, str(slots)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.noop_worker", url, str(slots)], cwd=PROJECT
+    )
     try:
         yield
     finally:
@@ -98,7 +101,8 @@ async def bare_drain_rate(client: Redis, count: int) -> float:
     started = time.perf_counter()
     taken = 0
     while taken < count:
-        [(_, entries)] = await client.xreadgroup("bare", "one", {"bare": ">"}, count=BATCH)
+        reply: Any = await client.xreadgroup("bare", "one", {"bare": ">"}, count=BATCH)
+        [(_, entries)] = reply
         async with client.pipeline(transaction=False) as pipe:
             for entry, _ in entries:
                 pipe.xack("bare", "bare", entry)

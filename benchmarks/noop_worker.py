@@ -1,4 +1,4 @@
-"""A worker whose handler does nothing but say when it started: `noop_worker.py URL SLOTS`."""
+"""A worker whose handler does nothing but say when it started: `noop_worker URL SLOTS`."""
 
 import sys
 import time

@@ -1,0 +1,17 @@
+"""Who does the work, and how it survives.
+
+The names that a program with handlers of its own needs:
+"""
+
+from consumers.errors import ConsumerError, PermanentError, RetryableError
+from consumers.handler import Context, Handler
+from consumers.registry import Registry
+
+__all__ = [
+    "ConsumerError",
+    "Context",
+    "Handler",
+    "PermanentError",
+    "Registry",
+    "RetryableError",
+]

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from streams.errors import EmbeddedServerError
-
-#: Streams as used here need XAUTOCLAIM and ranges that leave out their ends.
-VERSION_MIN = (6, 2)
+from streams.server import VERSION_MIN
 
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)\.(\d+)")
 

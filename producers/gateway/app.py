@@ -131,6 +131,7 @@ def _time(text: str | None) -> datetime | None:
         time = None
     if time is None or time.tzinfo is None:
         raise BadRequest(
-            f"time must be a moment with a time zone such as 2026-11-22T06:00:00Z, got {text[:40]!r}"
+            f"time must be a moment with a time zone, such as 2026-11-22T06:00:00Z, "
+            f"got {text[:40]!r}"
         )
     return time

@@ -10,19 +10,16 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class LegendStop:
-    """The colour (`#rrggbb` or `#rrggbbaa`) of a value."""
-
-    value: float
-    colour: str
-
-
-@dataclass(frozen=True, slots=True)
 class MapStyle:
-    """A way to colour a layer: its name and its legend, stops rising, in the units shown."""
+    """A way to colour a layer, with its legend.
+
+    `ticks` are values in the units of the layer, at equal distances over the legend.
+    `ramp` are its colours from left to right, `#rrggbb` or `#rrggbbaa`.
+    """
 
     name: str
-    stops: tuple[LegendStop, ...]
+    ticks: tuple[float, ...]
+    ramp: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def exact_positions(grid: Grid, target: Target) -> tuple[Float64s, Float64s]:
     x, y = proj(lons, lats)
     if proj.crs.is_geographic:
         x, y = np.degrees(x), np.degrees(y)
+        x = np.where(np.isfinite(x), x, np.nan)
         x = grid.x0_m + np.mod(x - grid.x0_m + 1e-6, 360) - 1e-6
     return (y - grid.y0_m) / grid.dy_m, (x - grid.x0_m) / grid.dx_m
 

@@ -32,10 +32,9 @@ Project = Callable[[Float64s, Float64s], tuple[Float64s, Float64s]]
 #: Distances of the nodes in pixels, each tried where the one before was too coarse.
 NODE_DISTANCES_PX: Final = (16, 8, 4)
 
-#: The largest error at the centre of a block, in cells of the grid. A thousandth of a cell
-#: changes the colour of less than one pixel in a thousand on a field that crosses one
-#: colour step per cell.
-TOLERANCE_CELLS: Final = 5e-4
+#: The largest error at the centre of a block, in cells of the grid. On a field that crosses
+#: ten colours per cell it changes one pixel in a thousand, by one colour.
+TOLERANCE_CELLS: Final = 1e-4
 
 
 class Positions(NamedTuple):

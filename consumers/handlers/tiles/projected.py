@@ -74,4 +74,6 @@ def projector(grid: ProjectedGrid, target: Target) -> Project:
 def _centred(longitudes: Float64s, grid: ProjectedGrid) -> Float64s:
     """Rotated longitudes within half a circle of the grid's middle, wherever it lies."""
     west = grid.x0_m + grid.dx_m * (grid.nx - 1) / 2 - CIRCLE_DEG / 2
-    return np.mod(longitudes - west, CIRCLE_DEG) + west
+    # PROJ answers infinity where it has no answer.
+    with np.errstate(invalid="ignore"):
+        return np.mod(longitudes - west, CIRCLE_DEG) + west

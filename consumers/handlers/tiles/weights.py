@@ -14,8 +14,8 @@ Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-#: How far beyond the outermost points a pixel still counts as on them, in cells: twice the
-#: error of the lattice.
+#: How far beyond the outermost points a pixel still counts as on them, in cells: more than
+#: the error of the lattice and than the six decimals of a degree that files give.
 EDGE_TOLERANCE_CELLS: Final = 1e-3
 
 #: How many rows of a picture are worked on at once: all of a usual tile.

@@ -1,6 +1,7 @@
-// The colours of a style over its values.
+// The colours of a style over its values: the ticks are equally far apart, their values
+// need not be.
 
-const TICKS_MAX = 8;
+const TICK_PX_MIN = 34;
 
 export function number(value) {
   const size = Math.abs(value);
@@ -8,30 +9,25 @@ export function number(value) {
   return value.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
-export function drawLegend(canvas, ticks, stops, units) {
-  const low = stops[0].value;
-  const high = stops[stops.length - 1].value;
-  const share = (value) => (value - low) / (high - low);
+export function drawLegend(canvas, ticks, style, units) {
   const context = canvas.getContext("2d");
-  const ramp = context.createLinearGradient(0, 0, canvas.width, 0);
-  for (const stop of stops) ramp.addColorStop(share(stop.value), stop.colour);
+  const width = canvas.width / style.ramp.length;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  context.fillStyle = ramp;
-  context.fillRect(0, 0, canvas.width, canvas.height);
+  style.ramp.forEach((colour, i) => {
+    context.fillStyle = colour;
+    // A hair wider than its share, or the background shines through between two colours.
+    context.fillRect(i * width, 0, width + 0.5, canvas.height);
+  });
 
-  const step = niceStep((high - low) / TICKS_MAX);
-  const marks = [];
-  for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n += 1) {
+  const last = style.ticks.length - 1;
+  const every = Math.ceil((TICK_PX_MIN * last) / canvas.clientWidth);
+  const marks = style.ticks.flatMap((value, i) => {
+    if (i % every !== 0) return [];
     const mark = document.createElement("span");
-    mark.textContent = number(n * step);
-    mark.style.left = `${100 * share(n * step)}%`;
-    marks.push(mark);
-  }
-  if (marks.length) marks[marks.length - 1].textContent += ` ${units}`;
+    mark.textContent = number(value);
+    mark.style.left = `${(100 * i) / last}%`;
+    return [mark];
+  });
+  marks[0].textContent += ` ${units}`;
   ticks.replaceChildren(...marks);
-}
-
-function niceStep(rough) {
-  const power = 10 ** Math.floor(Math.log10(rough));
-  return power * [1, 2, 5, 10].find((each) => each * power >= rough * (1 - 1e-9));
 }

@@ -132,11 +132,12 @@ def cases(draw: st.DrawFn, *, missing: bool = False) -> Case:
 
 
 def field(grid: Grid, seed: int = 0, *, missing: bool = False) -> Float32s:
-    """Waves and noise, about two colours of the temperature style from point to point."""
+    """Waves and noise, up to ten colours of the temperature style from point to point."""
     random = np.random.default_rng(seed)
     rows, cols = np.mgrid[0 : grid.ny, 0 : grid.nx]
     waves = 25 * np.sin(cols / grid.nx * 4 * np.pi) * np.cos(rows / grid.ny * 3 * np.pi)
     values = (280 + waves + random.normal(0, 0.3, waves.shape)).astype(np.float32)
     if missing:
         values[random.random(waves.shape) < 0.3] = np.nan
-    return values
+    result: Float32s = values
+    return result

@@ -1,0 +1,31 @@
+"""Workers for the tests of the worker."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from producers.client import Producer
+from tests.consumers.support.fleet import Fleet
+from tests.support.processes import Processes
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the workers of the session keep what Python has compiled."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture
+def fleet(processes: Processes, tmp_path: Path, bytecode: Path) -> Iterator[Fleet]:
+    """Starts workers; those that still run at the end are told to end, and must end well."""
+    fleet = Fleet(processes, tmp_path, bytecode)
+    yield fleet
+    fleet.stop()
+
+
+@pytest.fixture
+async def jobs(redis_url: str) -> AsyncIterator[Producer]:
+    """A producer for the queue of the fleet."""
+    async with Producer.connect(redis_url, queue="work") as producer:
+        yield producer

@@ -1,0 +1,160 @@
+"""Workers as processes, and what they say, do and leave behind."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from redis.asyncio import Redis
+
+from streams.dead import DeadLetter, dead_letters
+from streams.inspection import QueueReport, inspect_queue
+from streams.keys import Keys
+from tests.consumers.support.kinds import Effects
+from tests.support.processes import Processes, RunningProgram
+from tests.support.waiting import TIMEOUT_S, wait_until
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = Path(__file__).with_name("program.py")
+KEYS = Keys("work")
+
+Event = Mapping[str, Any]
+
+
+class WorkerProcess:
+    """A worker that runs the kinds of the tests."""
+
+    def __init__(self, program: RunningProgram, name: str) -> None:
+        self.program = program
+        self.name = name
+
+    def events(self, name: str = "") -> list[Event]:
+        """The lines of its log, or only those of the event *name*."""
+        found: list[Event] = []
+        for line in self.program.output().splitlines():
+            if line.startswith("{") and line.endswith("}"):
+                event: Event = orjson.loads(line)
+                if name in {"", event["event"]}:
+                    found.append(event)
+        return found
+
+    async def says(self, event: str, timeout_s: float = TIMEOUT_S) -> Event:
+        """Wait until it has said *event*; returns the first such line."""
+        await wait_until(lambda: self.events(event), f"{self.name} says {event}", timeout_s)
+        return self.events(event)[0]
+
+    @property
+    def consumer(self) -> str:
+        """Its name in the group."""
+        consumer: str = self.events("worker_started")[0]["consumer"]
+        return consumer
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.program.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.program.send(number)
+
+    async def get(self, path: str) -> httpx.Response:
+        """Ask its port for health and metrics."""
+        served = await self.says("metrics_served")
+        async with httpx.AsyncClient() as http:
+            return await http.get(f"http://127.0.0.1:{served['port']}{path}")
+
+
+class Fleet:
+    """Starts workers of one queue and looks at what they have done."""
+
+    def __init__(self, processes: Processes, directory: Path, cache: Path) -> None:
+        self._processes = processes
+        self._cache = cache
+        self._workers: list[WorkerProcess] = []
+        self.effects = Effects(directory / "effects.jsonl")
+
+    def launch(
+        self,
+        url: str,
+        name: str = "worker",
+        *,
+        concurrency: int = 4,
+        lease_ms: int = 10_000,
+        grace_ms: int = 4_000,
+        environment: Mapping[str, str] | None = None,
+    ) -> WorkerProcess:
+        """Start a worker and do not wait for it."""
+        program = self._processes.start(
+            sys.executable,
+            PROGRAM,
+            str(self.effects.path),
+            environment={
+                "PYTHONPATH": str(ROOT),
+                # Compiled once for all workers of the session.
+                "PYTHONDONTWRITEBYTECODE": "",
+                "PYTHONPYCACHEPREFIX": str(self._cache),
+                "REDIS_URL": url,
+                "WORKER_NAME": name,
+                "CONCURRENCY": str(concurrency),
+                "MILLSTREAM_WORKER_LEASE_MS": str(lease_ms),
+                "MILLSTREAM_WORKER_GRACE_MS": str(grace_ms),
+                **(environment or {}),
+            },
+        )
+        worker = WorkerProcess(program, name)
+        self._workers.append(worker)
+        return worker
+
+    async def start(self, url: str, name: str = "worker", **options: Any) -> WorkerProcess:
+        """Start a worker and wait until it takes jobs; see `launch`."""
+        worker = self.launch(url, name, **options)
+        await worker.says("worker_started", timeout_s=30)
+        return worker
+
+    def stop(self) -> None:
+        """End all that still run, together; each must end well."""
+        running = [worker for worker in self._workers if worker.program.is_running]
+        for worker in running:
+            worker.send(signal.SIGTERM)
+        endings = {worker.name: worker.program.wait() for worker in running}
+        assert endings == dict.fromkeys(endings, 0)
+
+
+async def report(client: Redis) -> QueueReport:
+    """The queue of the fleet."""
+    return await inspect_queue(client, KEYS)
+
+
+async def until_idle(client: Redis, timeout_s: float = TIMEOUT_S) -> None:
+    """Wait until nothing waits, runs or is delayed."""
+
+    async def is_idle() -> bool:
+        return (await report(client)).is_idle
+
+    await wait_until(is_idle, "the queue is idle", timeout_s)
+
+
+async def letters(client: Redis) -> list[DeadLetter]:
+    """The dead letters of the fleet's queue."""
+    return [letter async for letter in dead_letters(client, KEYS)]
+
+
+async def records(client: Redis, ids: Iterable[str], *fields: str) -> list[tuple[str, ...]]:
+    """*fields* of the records of *ids*, as text."""
+    async with client.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hmget(KEYS.job(job_id), list(fields))
+        rows = await pipe.execute()
+    return [tuple((value or b"").decode() for value in row) for row in rows]
+
+
+def texts(rows: Iterable[Mapping[str, Any]], name: str) -> list[str]:
+    """One field of each row."""
+    return [str(row.get(name, "")) for row in rows]
+
+
+Predicate = Callable[[], object]

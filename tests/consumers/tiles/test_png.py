@@ -1,0 +1,100 @@
+"""Pictures with a palette, written as PNG."""
+
+import io
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from consumers.handlers.tiles import png
+from consumers.handlers.tiles.png import Indices, encode_one_colour, encode_png8
+from consumers.handlers.tiles.styles import PRECIPITATION, TEMPERATURE
+
+PALETTE = np.random.default_rng(3).integers(0, 256, (256, 4)).astype(np.uint8)
+
+
+def decoded(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """The picture as another program reads it: red, green, blue and opacity."""
+    with Image.open(io.BytesIO(data)) as image:
+        image.verify()
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+@settings(deadline=None)
+@given(
+    arrays.arrays(
+        np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.integers(0, 255)
+    )
+)
+def test_another_program_reads_the_colours_that_were_written(indices: Indices) -> None:
+    np.testing.assert_array_equal(decoded(encode_png8(indices, PALETTE)), PALETTE[indices])
+
+
+@pytest.mark.parametrize("style", [TEMPERATURE, PRECIPITATION])
+def test_palettes_may_have_fewer_than_256_colours(style: object) -> None:
+    palette = style.palette  # type: ignore[attr-defined]
+    indices = np.arange(len(palette), dtype=np.uint8)[None, :]
+
+    np.testing.assert_array_equal(decoded(encode_png8(indices, palette)), palette[indices])
+
+
+def test_an_opaque_palette_needs_no_transparency() -> None:
+    opaque = PALETTE.copy()
+    opaque[:, 3] = 255
+
+    data = encode_png8(np.zeros((4, 4), dtype=np.uint8), opaque)
+
+    assert b"tRNS" not in data
+    np.testing.assert_array_equal(decoded(data)[0, 0], opaque[0])
+
+
+def test_transparency_ends_with_the_last_colour_that_has_it() -> None:
+    data = encode_png8(np.zeros((4, 4), dtype=np.uint8), TEMPERATURE.palette)
+
+    start = data.index(b"tRNS")
+    assert int.from_bytes(data[start - 4 : start]) == 1
+
+
+def test_equal_pictures_are_equal_bytes() -> None:
+    indices = np.random.default_rng(1).integers(0, 256, (64, 64)).astype(np.uint8)
+
+    assert encode_png8(indices, PALETTE) == encode_png8(indices.copy(), PALETTE.copy())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 3), (256, 256), (4096, 2)])
+def test_one_colour_is_one_colour_at_every_size(size: tuple[int, int]) -> None:
+    width_px, height_px = size
+
+    picture = decoded(encode_one_colour(width_px, height_px, bytes((10, 20, 30, 40))))
+
+    assert picture.shape == (height_px, width_px, 4)
+    assert np.unique(picture.reshape(-1, 4), axis=0).tolist() == [[10, 20, 30, 40]]
+
+
+def test_a_blank_tile_is_tiny_and_made_once() -> None:
+    blank = encode_one_colour(256, 256, bytes(4))
+
+    assert len(blank) < 120
+    assert encode_one_colour(256, 256, bytes(4)) is blank
+
+
+def test_without_libdeflate_the_picture_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_name: str) -> None:
+        raise ImportError
+
+    indices = np.random.default_rng(1).integers(0, 9, (64, 64)).astype(np.uint8)
+    fast = encode_png8(indices, PALETTE)
+    monkeypatch.setattr("consumers.handlers.tiles.png.import_module", missing)
+    monkeypatch.setattr(png, "_compress", png._compressor())
+
+    plain = encode_png8(indices, PALETTE)
+
+    np.testing.assert_array_equal(decoded(plain), decoded(fast))
+    start = plain.index(b"IDAT") + 4
+    size = int.from_bytes(plain[start - 8 : start - 4])
+    assert len(zlib.decompress(plain[start : start + size])) == 64 * 65

@@ -1,0 +1,206 @@
+"""One queue on a real server, and short words for what a test does to it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from streams.cancel import Cancellation, cancel
+from streams.claim import LOSSES_MAX, Claimed, Lapsed, claim, sweep
+from streams.connection import open_blocking_client
+from streams.dead import DeadLetter, dead_letters, find_dead
+from streams.delayed import promote_due
+from streams.enqueue import Enqueued, enqueue
+from streams.fetch import fetch
+from streams.groups import ensure_groups
+from streams.job import Delivery, NewJob, Token
+from streams.jobs import JobView, look
+from streams.keys import GROUP, Keys
+from streams.priority import LEVELS, Priority
+from streams.renew import Renewal, renew
+from streams.server import BlockingServer, Server
+from streams.settle import Outcome, Retention, Settled, Verdict, settle
+
+#: Longer than any test: a lease lapses when a test says so (`QueueUnderTest.lapse`).
+RETENTION = Retention(lease_ms=600_000, ended_ttl_ms=600_000, dead_ttl_ms=900_000)
+
+
+def row(number: int, outcome: str = "error") -> bytes:
+    """A row of a history, as a worker writes it."""
+    return orjson.dumps({"attempt": number, "outcome": outcome, "error": "E", "message": "m"})
+
+
+def job(kind: str = "test.echo", payload: bytes = b"{}", **options: Any) -> NewJob:
+    """A job that nothing is wrong with."""
+    return NewJob(kind=kind, payload=payload, **options)
+
+
+class QueueUnderTest:
+    """One partition of one queue, its server, and the consumers that a test invents."""
+
+    def __init__(self, client: Redis, name: str = "test", server: Server | None = None) -> None:
+        self.client = client
+        self.server = server or Server(client)
+        self.keys = Keys(name)
+
+    async def open(self) -> None:
+        """Create the groups."""
+        await ensure_groups(self.client, self.keys)
+
+    async def add(self, *jobs: NewJob, length_max: int = 0) -> list[Enqueued]:
+        """Enqueue."""
+        return await enqueue(self.server, self.keys, jobs, length_max=length_max)
+
+    async def add_raw(
+        self, fields: dict[str, Any], priority: Priority = Priority.NORMAL
+    ) -> str:
+        """A plain XADD, as another service sends it; returns the entry."""
+        entry: bytes = await self.client.xadd(self.keys.stream(priority), dict(fields))
+        return entry.decode()
+
+    async def fetch(
+        self, consumer: str = "one", *, slots: int = 100, served: int = 0
+    ) -> list[Delivery]:
+        """Take what is there."""
+        return await fetch(self.server, self.keys, consumer, slots=slots, served=served)
+
+    async def fetch_one(self, consumer: str = "one") -> Delivery:
+        """Take the one job that is to come next."""
+        [delivery] = await self.fetch(consumer, slots=1)
+        return delivery
+
+    async def settle(
+        self,
+        delivery: Delivery,
+        verdict: Verdict,
+        *,
+        detail: bytes | str = "",
+        attempt: bytes = b"",
+        delay_ms: int = 0,
+        retention: Retention = RETENTION,
+    ) -> Settled:
+        """End one delivery, as its own consumer."""
+        outcome = Outcome(delivery, verdict, detail, attempt or row(delivery.attempt), delay_ms)
+        [answer] = await settle(
+            self.server, self.keys, delivery.token.consumer, [outcome], retention
+        )
+        return answer
+
+    async def settle_all(
+        self, outcomes: Sequence[Outcome], consumer: str = "one", retention: Retention = RETENTION
+    ) -> list[Settled]:
+        """End several deliveries of one consumer in one call."""
+        return await settle(self.server, self.keys, consumer, outcomes, retention)
+
+    async def renew(self, *held: Delivery, consumer: str = "one") -> Renewal:
+        """Renew as a worker's heartbeat does, over a blocking connection of its own."""
+        with open_blocking_client(url_of(self.client)) as client:
+            pairs = [(each.token, each.id) for each in held]
+            return renew(BlockingServer(client), self.keys, consumer, '{"name":"w"}', pairs)
+
+    async def lapse(self, *held: Delivery, by_ms: int = RETENTION.lease_ms + 1000) -> None:
+        """Make it so that the consumers of *held* have been silent for a lease and a second."""
+        for delivery in held:
+            token = delivery.token
+            await self.client.execute_command(
+                "XCLAIM",
+                self.stream(token),
+                GROUP,
+                token.consumer,
+                0,
+                token.entry,
+                "IDLE",
+                by_ms,
+                "JUSTID",
+            )
+
+    async def sweep(self, retention: Retention = RETENTION) -> list[Lapsed]:
+        """Every lapsed entry."""
+        windows = sweep(self.server, self.keys, lease_ms=retention.lease_ms)
+        return [each async for window in windows for each in window]
+
+    async def claim(
+        self,
+        consumer: str = "two",
+        lapsed: Sequence[Lapsed] | None = None,
+        *,
+        losses_max: int = LOSSES_MAX,
+        retention: Retention = RETENTION,
+    ) -> Claimed:
+        """Take over *lapsed*, by default everything that has lapsed."""
+        found = await self.sweep(retention) if lapsed is None else lapsed
+        return await claim(
+            self.server, self.keys, consumer, found, retention, losses_max=losses_max
+        )
+
+    async def promote(self, retention: Retention = RETENTION) -> tuple[int, int | None]:
+        """Move what is due."""
+        return await promote_due(self.server, self.keys, retention)
+
+    async def make_due(self, *job_ids: str) -> None:
+        """Make it so that the time of delayed jobs has come."""
+        for job_id in job_ids:
+            await self.client.zadd(self.keys.delayed, {job_id: 1}, xx=True)
+
+    async def cancel(self, job_id: str) -> Cancellation:
+        """Ask for the end of a job."""
+        return await cancel(
+            self.server, self.keys, job_id, ended_ttl_ms=RETENTION.ended_ttl_ms
+        )
+
+    async def look(self, job_id: str) -> JobView:
+        """Everything about one job."""
+        return await look(self.server, self.keys, job_id)
+
+    async def letters(self) -> list[DeadLetter]:
+        """All dead letters."""
+        return [letter async for letter in dead_letters(self.client, self.keys)]
+
+    async def letter(self, name: str) -> DeadLetter:
+        """The dead letter of one job."""
+        found = await find_dead(self.client, self.keys, name)
+        assert found is not None, f"no dead letter of {name}"
+        return found
+
+    async def pending(self, priority: Priority = Priority.NORMAL) -> list[tuple[str, str, int]]:
+        """Entry, owner and delivery count of all that is pending in a stream."""
+        rows: Any = await self.client.xpending_range(
+            self.keys.stream(priority), GROUP, "-", "+", 10_000
+        )
+        return [
+            (each["message_id"].decode(), each["consumer"].decode(), each["times_delivered"])
+            for each in rows
+        ]
+
+    async def entries(self, priority: Priority = Priority.NORMAL) -> list[str]:
+        """All entries of a stream."""
+        found: Any = await self.client.xrange(self.keys.stream(priority))
+        return [entry.decode() for entry, _ in found]
+
+    async def counter(self, name: str) -> int:
+        """How often something happened."""
+        value: Any = await self.client.hget(self.keys.counters, name)
+        return int(value or 0)
+
+    async def record(self, job_id: str) -> dict[str, str]:
+        """The record of a job as it is written; empty where there is none."""
+        found: Any = await self.client.hgetall(self.keys.job(job_id))
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    async def contents(self) -> dict[str, bytes]:
+        """Everything that the server holds, key by key, to be compared before and after."""
+        held: dict[str, bytes] = {}
+        for key in sorted(await self.client.keys("*")):
+            held[key.decode()] = await self.client.dump(key)
+        return held
+
+    def stream(self, token: Token) -> str:
+        """The stream of a delivery."""
+        return self.keys.stream(LEVELS[token.level - 1])
+
+
+def url_of(client: Redis) -> str:
+    """Where *client* is connected to."""
+    place = client.get_connection_kwargs()
+    return f"redis://{place['host']}:{place['port']}/{place.get('db') or 0}"
