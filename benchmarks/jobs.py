@@ -20,12 +20,12 @@ from typing import Any
 import anyio
 from redis.asyncio import Redis
 
+from benchmarks.counting import commands, completed, require_all_ran, until_completed
 from benchmarks.noop_worker import QUEUE, Noop
 from producers.client import Producer
 from producers.order import new_job
 from streams.embedded import EmbeddedServer
 from streams.finding import find_server
-from streams.inspection import inspect_queue
 from streams.keys import Keys
 from streams.priority import Priority
 
@@ -47,28 +47,6 @@ def worker(url: str, slots: int) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(timeout=60)
-
-
-async def completed(client: Redis) -> int:
-    """Jobs that have ended well."""
-    value = await client.hget(KEYS.counters, "completed")
-    return int(value or 0)
-
-
-async def until_completed(client: Redis, count: int) -> float:
-    """Wait for *count* completed jobs; returns the moment."""
-    while await completed(client) < count:  # noqa: ASYNC110 - another process counts
-        await anyio.sleep(0.005)
-    return time.perf_counter()
-
-
-async def commands(client: Redis) -> tuple[int, int]:
-    """Calls from clients for jobs (scripts and blocking reads), and all commands run."""
-    stats = await client.info("commandstats")
-    calls = {name.removeprefix("cmdstat_"): int(row["calls"]) for name, row in stats.items()}
-    ignored = {"config|resetstat", "info", "hget"}
-    total = sum(number for name, number in calls.items() if name not in ignored)
-    return calls.get("evalsha", 0), total
 
 
 async def enqueue_rates(url: str, client: Redis, count: int) -> dict[str, float]:
@@ -121,13 +99,11 @@ async def drain(url: str, client: Redis, count: int, slots: int) -> tuple[float,
     with worker(url, slots):
         # Counted from the first tenth on: what the interpreter needs to start is no job's cost.
         first = count // 10
-        started = await until_completed(client, first)
-        done_at_start = await completed(client)
-        ended = await until_completed(client, count)
+        started = await until_completed(client, KEYS, first)
+        done_at_start = await completed(client, KEYS)
+        ended = await until_completed(client, KEYS, count)
         calls, total = await commands(client)
-    report = await inspect_queue(client, KEYS)
-    if not report.is_idle or report.dead or report.counters["completed"] != count:
-        raise SystemExit(f"not every job ran once: {report}")
+    await require_all_ran(client, KEYS, count)
     return (count - done_at_start) / (ended - started), calls / count, total / count
 
 

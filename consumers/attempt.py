@@ -26,7 +26,7 @@ class Failure:
         text = "".join(traceback.format_exception(error))
         return cls(
             error=type(error).__name__,
-            message=redacted(str(error))[:MESSAGE_CHARS_MAX],
+            message=redacted(_message(error))[:MESSAGE_CHARS_MAX],
             # The end of a traceback names the line that raised.
             traceback=redacted(text)[-TRACEBACK_CHARS_MAX:],
         )
@@ -66,3 +66,11 @@ class Attempt:
             row["message"] = self.failure.message
             row["traceback"] = self.failure.traceback
         return orjson.dumps(row)
+
+
+def _message(error: BaseException) -> str:
+    """What *error* says, even if saying it fails."""
+    try:
+        return str(error)
+    except Exception as another:  # noqa: BLE001 - the class comes from a handler's packages
+        return f"(its message cannot be shown: {type(another).__name__})"

@@ -45,7 +45,7 @@ def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     """Bound each text and take passwords out of it."""
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = redacted(value[:VALUE_CHARS_MAX])
+            event[name] = redacted(value)[:VALUE_CHARS_MAX]
     return event
 
 

@@ -2,11 +2,16 @@
 
 import re
 
-_CREDENTIALS = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@'\"]*:[^/\s@'\"]*@", re.IGNORECASE
-)
+#: From `://` to the last `@` before the path, as URL parsers read it: a password may have
+#: an `@` of its own, and a token may stand there alone. One pass, whatever the text is: an
+#: error message may quote a megabyte of input, and the event loop waits for this.
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 def redacted(text: str) -> str:
-    """*text* with the user and password of every URL replaced by `***`."""
-    return _CREDENTIALS.sub(r"\1***@", text)
+    """*text* with the user and password of every URL replaced by `***`.
+
+    In doubt too much is hidden. What UTF-8 cannot hold (half of a surrogate pair, from a
+    file name) becomes `?`, so that the text can be stored.
+    """
+    return _CREDENTIALS.sub("***@", text).encode(errors="replace").decode()

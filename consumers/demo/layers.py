@@ -1,11 +1,12 @@
 """The catalog's layers as the map and the contact sheet show them: titles, units, legends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from consumers.handlers.tiles.catalog import Catalog, Dataset, LayerSummary
+from consumers.handlers.tiles.catalog import Catalog, Dataset, Selection
+from consumers.handlers.tiles.names import LayerName
 from consumers.handlers.tiles.style import Style
 from consumers.handlers.tiles.styles import find_style
 from producers.gateway.layers import MapLayer, MapStyle
@@ -72,28 +73,33 @@ _FITTING: Final[Mapping[str, str]] = {
 _FIRST: Final = (("TMP", "2m"), ("TMP", "surface"), ("TMP", ""), ("PRMSL", ""), ("WIND", "10m"))
 
 
-async def map_layers(catalog: Catalog, now: datetime) -> list[MapLayer]:
-    """Every layer at its time nearest to *now*, the one to look at first in front.
+async def map_layers(
+    catalog: Catalog, datasets: Iterable[Dataset], now: datetime
+) -> list[MapLayer]:
+    """The layers of *datasets*, each at its time nearest to *now*, the best one in front.
 
     Raises:
         CatalogError: the catalog does not answer.
     """
+    times: dict[LayerName, list[datetime]] = {}
+    for dataset in datasets:
+        times.setdefault(dataset.name, []).append(dataset.valid_time)
     layers: list[MapLayer] = []
-    for summary in sorted(await catalog.layers(), key=_rank):
-        selection = await catalog.find(str(summary.name), None, now=now)
-        layers.append(_map_layer(selection.dataset, selection.value_range))
+    for name in sorted(times, key=_rank):
+        selection = await catalog.find(str(name), None, now=now)
+        layers.append(_map_layer(selection, tuple(sorted(times[name]))))
     return layers
 
 
-def _rank(summary: LayerSummary) -> tuple[int, str]:
-    _, parameter, level = summary.name
-    for rank, (first, of_level) in enumerate(_FIRST):
-        if parameter == first and of_level in {"", level}:
-            return rank, str(summary.name)
-    return len(_FIRST), str(summary.name)
+def _rank(name: LayerName) -> tuple[int, str]:
+    for rank, (parameter, level) in enumerate(_FIRST):
+        if name.parameter == parameter and level in {"", name.level}:
+            return rank, str(name)
+    return len(_FIRST), str(name)
 
 
-def _map_layer(dataset: Dataset, value_range: tuple[float, float] | None) -> MapLayer:
+def _map_layer(selection: Selection, times: tuple[datetime, ...]) -> MapLayer:
+    dataset, value_range = selection.dataset, selection.value_range
     unit = _UNITS.get(dataset.units, _Unit(dataset.units))
     model, parameter, level = dataset.name
     shown = None if value_range is None else tuple(unit.shown(value) for value in value_range)
@@ -102,6 +108,7 @@ def _map_layer(dataset: Dataset, value_range: tuple[float, float] | None) -> Map
         title=f"{_TITLES.get(parameter, parameter)}, {_level(level)} ({model.upper()})",
         units=unit.sign,
         time=dataset.valid_time,
+        times=times,
         reference_time=dataset.reference_time,
         value_range=None if shown is None else (shown[0], shown[1]),
         styles=tuple(

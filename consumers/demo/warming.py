@@ -121,18 +121,25 @@ class Warming:
     async def _watch(
         self, before: QueueReport, started_s: float, progress: Progress
     ) -> tuple[float, QueueReport]:
-        """Look until nothing is left to do, or nothing has changed for too long."""
-        seen, changed_s = before, started_s
+        """Look until nothing is left to do, or nothing has changed for too long.
+
+        A look is several commands: a job that moves to the delayed ones between two of them
+        is in neither place. So the queue must be seen idle twice.
+        """
+        seen, changed_s, was_idle = before, started_s, False
         while True:
             report = await self._look()
             now_s = monotonic()
             done = _grown(before, report, "completed") + _grown(before, report, "dead")
             done = min(done, len(self.tiles))
             progress(done, len(self.tiles), done / (now_s - started_s))
-            if _progressed(seen, report):
+            if dict(seen.counters) != dict(report.counters):
                 seen, changed_s = report, now_s
-            if report.is_idle or now_s - changed_s > SILENCE_MAX.total_seconds():
+            if was_idle and report.is_idle:
+                return changed_s - started_s, report
+            if now_s - changed_s > SILENCE_MAX.total_seconds():
                 return now_s - started_s, report
+            was_idle = report.is_idle
             self._crew.require_alive()
             await anyio.sleep(LOOK_S)
 
@@ -142,7 +149,3 @@ class Warming:
 
 def _grown(before: QueueReport, after: QueueReport, counter: str) -> int:
     return after.counters.get(counter, 0) - before.counters.get(counter, 0)
-
-
-def _progressed(before: QueueReport, after: QueueReport) -> bool:
-    return dict(before.counters) != dict(after.counters)

@@ -26,15 +26,16 @@ class MapStyle:
 class MapLayer:
     """A layer as the map shows it.
 
-    `time` is the time that its tiles describe. `styles` has the one that fits best first.
-    `value_range` is the smallest and the largest value in `units`, None where all are
-    missing.
+    `times` are those that its tiles can describe, rising; `time` is the one of them to
+    begin with. `styles` has the one that fits best first. `value_range` is the smallest
+    and the largest value in `units`, None where all are missing.
     """
 
     name: str
     title: str
     units: str
     time: datetime
+    times: tuple[datetime, ...]
     reference_time: datetime
     value_range: tuple[float, float] | None
     styles: tuple[MapStyle, ...]

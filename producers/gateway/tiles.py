@@ -23,6 +23,8 @@ WANTED_PRIORITY = 200
 WAIT_MAX = timedelta(seconds=10)
 #: Visitors that wait at a time. Each asks Redis up to a hundred times a second at first.
 WAITING_MAX = 64
+#: Times that a message names.
+LISTED_MAX = 8
 
 
 class TileDesk:
@@ -76,17 +78,15 @@ class TileDesk:
         if not found.has_style(style):
             styles = ", ".join(each.name for each in found.styles)
             raise NotHere(f"the layer '{layer}' has no style '{style}': there are {styles}")
-        if time not in {None, found.time}:
-            raise NotHere(
-                f"the layer '{layer}' shows {found.time.isoformat()}: leave out the time, "
-                "or ask for this one"
-            )
+        if time is not None and time not in found.times:
+            times = ", ".join(each.isoformat() for each in found.times[:LISTED_MAX])
+            raise NotHere(f"the layer '{layer}' has no value at {time.isoformat()}: ask for {times}")
         try:
             return RenderTile(
                 layer=layer,
                 style=style,
                 bbox=tile_bbox_3857(tile),
-                time=found.time,
+                time=time or found.time,
                 priority=WANTED_PRIORITY,
             )
         except ValidationError as error:

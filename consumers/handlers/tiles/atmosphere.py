@@ -114,7 +114,7 @@ class _Atmosphere:
         # Curved flow around a deep low is slower than the straight balance says, and the
         # ground slows what is near to it.
         near_ground = 0.85 - 0.25 * self._climate.land
-        calmed = near_ground / (1 + np.hypot(east, north) / 90)
+        calmed = near_ground / np.sqrt(1 + (east**2 + north**2) / 45**2)
         return east * calmed, north * calmed
 
     def _air_k(self, shift_deg: Float32s, north: Float32s, warmth: Float32s) -> Float32s:

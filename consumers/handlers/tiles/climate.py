@@ -28,7 +28,7 @@ class Climate:
         self._lon_deg = sphere.lon_deg
         self._latitude = np.radians(sphere.lat_deg)
         self.land = land_share(nx, ny)
-        self.wide_land = land_share(nx, ny, smooth_deg=4.0)
+        self.wide_land = land_share(nx, ny, smooth_deg=3.0)
         self._height_m = self.land * height_m(sphere.lon_deg, sphere.lat_deg)
         day_of_year = day.timetuple().tm_yday
         self.winter_north = float(np.cos(2 * np.pi * (day_of_year - 20) / 365.25))

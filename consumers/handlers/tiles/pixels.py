@@ -27,6 +27,9 @@ TARGET_CRS: Final = frozenset(WORLDS)
 #: still be moved onto it: what rounding leaves of float64 metres down to level 24.
 SNAP_PX: Final = 1e-5
 
+#: How far a pixel's centre may lie beyond a pole and still be on it: rounding, 0.1 m.
+POLE_TOLERANCE_DEG: Final = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -78,7 +81,8 @@ class Target:
             angle = np.clip(np.pi * (1.0 - 2.0 * fractions), -20.0, 20.0)
             return np.degrees(np.arctan(np.sinh(angle)))
         latitudes = POLE_DEG - fractions * (2 * POLE_DEG)
-        return np.where(np.abs(latitudes) <= POLE_DEG, latitudes, np.nan)
+        beyond = np.abs(latitudes) > POLE_DEG + POLE_TOLERANCE_DEG
+        return np.where(beyond, np.nan, np.clip(latitudes, -POLE_DEG, POLE_DEG))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,18 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
+import anyio
 import orjson
 from redis.asyncio import Redis
 
 from streams.dead import DeadLetter, dead_letters
 from streams.inspection import QueueReport, inspect_queue
 from streams.keys import Keys
+from tests.consumers.support.http import http_get
 from tests.consumers.support.kinds import Effects
 from tests.support.processes import Processes, RunningProgram
 from tests.support.waiting import TIMEOUT_S, wait_until
@@ -61,11 +62,10 @@ class WorkerProcess:
         """Send it a signal."""
         self.program.send(number)
 
-    async def get(self, path: str) -> httpx.Response:
-        """Ask its port for health and metrics."""
+    async def get(self, path: str) -> tuple[int, str]:
+        """Ask its port for health and metrics; returns status and body."""
         served = await self.says("metrics_served")
-        async with httpx.AsyncClient() as http:
-            return await http.get(f"http://127.0.0.1:{served['port']}{path}")
+        return await anyio.to_thread.run_sync(http_get, served["port"], path)
 
 
 class Fleet:
@@ -156,5 +156,3 @@ def texts(rows: Iterable[Mapping[str, Any]], name: str) -> list[str]:
     """One field of each row."""
     return [str(row.get(name, "")) for row in rows]
 
-
-Predicate = Callable[[], object]
