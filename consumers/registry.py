@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from consumers.errors import RegistryError
 from consumers.handler import Handler
 from producers.payloads.base import Payload
+from streams.errors import InvalidJobError
+from streams.job import require_kind
 
 PayloadT = TypeVar("PayloadT", bound=Payload)
 
@@ -44,8 +46,8 @@ class Registry:
         """Bind *handler* to the kind of *payload_type*.
 
         Raises:
-            RegistryError: the model names no kind, the kind has a handler already, or
-                the timeout is not positive.
+            RegistryError: the model names no kind or one that no producer may send, the
+                kind has a handler already, or the timeout is not positive.
         """
         kind = getattr(payload_type, "kind", None)
         if not isinstance(kind, str) or not kind:
@@ -53,6 +55,10 @@ class Registry:
                 f"{payload_type.__name__} has no kind: "
                 'add `kind: ClassVar[str] = "area.verb"` to the model'
             )
+        try:
+            require_kind(kind)
+        except InvalidJobError as error:
+            raise RegistryError(f"{payload_type.__name__}: {error}") from error
         if kind in self._bindings:
             raise RegistryError(f"the kind '{kind}' has a handler already: bind each kind once")
         if timeout <= timedelta(0):

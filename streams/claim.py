@@ -80,7 +80,12 @@ async def claim(
     """Take over *lapsed* entries that nobody has renewed or claimed since they were seen."""
     answers = await server.run(
         _CLAIM,
-        keys={**keys.streams, "dead": keys.dead, "counters": keys.counters},
+        keys={
+            **keys.streams,
+            "dead": keys.dead,
+            "cancel": keys.cancel,
+            "counters": keys.counters,
+        },
         args={
             "consumer": consumer,
             "lease_ms": retention.lease_ms,

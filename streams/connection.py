@@ -5,9 +5,10 @@ turns one XADD into two entries when an answer is lost; here only calls are repe
 are the same call. And its socket timeout of a few seconds would end blocking reads.
 """
 
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit, urlunsplit
+from typing import TypeVar
 
 import redis
 from redis import asyncio as aioredis
@@ -23,17 +24,27 @@ SOCKET_TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
 #: Connections of one client; a worker uses about one a running job.
 CONNECTIONS_MAX = 128
-_SCHEMES = {"redis", "rediss", "unix"}
+_SCHEMES = ("redis://", "rediss://", "unix://")
+_USER = re.compile(r"[\w.-]*")
+_PLACE = re.compile(r"(\[[\da-fA-F:.]+\]|[^:/\[\]]*)(:\d*)?(/.*)?")
+
+_Client = TypeVar("_Client", "aioredis.Redis", "redis.Redis")
 
 
 def shown_url(url: str) -> str:
-    """*url* as it may be shown: without its password."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return urlunsplit(parts._replace(query="", fragment=""))
-    credentials, _, host = parts.netloc.rpartition("@")
-    user = credentials.partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{host}", query="", fragment=""))
+    """*url* as it may be shown: without its password.
+
+    It is cut by hand, because it may be mistyped: a `/`, `?` or `#` in a password ends
+    what a parser takes for the credentials, and the rest would be shown.
+    """
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
+    credentials, at, place = rest.rpartition("@")
+    place = re.split(r"[?#]", place, maxsplit=1)[0]
+    if not at:
+        return f"{scheme}{mark}{place if _PLACE.fullmatch(place) else '***'}"
+    user, colon, _ = credentials.partition(":")
+    shown = user if mark and colon and _USER.fullmatch(user) else ""
+    return f"{scheme}{mark}{shown}:***@{place}"
 
 
 def open_client(url: str) -> "aioredis.Redis":
@@ -42,14 +53,16 @@ def open_client(url: str) -> "aioredis.Redis":
     Raises:
         SettingsError: *url* is no Redis URL.
     """
-    _require_url(url)
-    return aioredis.Redis.from_url(
+    return _opened(
         url,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        max_connections=CONNECTIONS_MAX,
-        retry=AsyncRetry(NoBackoff(), 0),
-        client_name="millstream",
+        lambda: aioredis.Redis.from_url(
+            url,
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            max_connections=CONNECTIONS_MAX,
+            retry=AsyncRetry(NoBackoff(), 0),
+            client_name="millstream",
+        ),
     )
 
 
@@ -59,13 +72,15 @@ def open_blocking_client(url: str) -> "redis.Redis":
     Raises:
         SettingsError: *url* is no Redis URL.
     """
-    _require_url(url)
-    return redis.Redis.from_url(
+    return _opened(
         url,
-        socket_timeout=CONNECT_TIMEOUT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-        client_name="millstream-heartbeat",
+        lambda: redis.Redis.from_url(
+            url,
+            socket_timeout=CONNECT_TIMEOUT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            client_name="millstream-heartbeat",
+        ),
     )
 
 
@@ -96,11 +111,26 @@ async def connected(url: str) -> AsyncGenerator["aioredis.Redis"]:
         await client.aclose()
 
 
-def _require_url(url: str) -> None:
-    if urlsplit(url).scheme not in _SCHEMES:
+def _opened(url: str, from_url: Callable[[], _Client]) -> _Client:
+    """A client, if *url* and its options can be read.
+
+    The reasons of the parser are not shown: they quote what may be part of a password.
+    """
+    if not url.startswith(_SCHEMES):
         raise SettingsError(
             f"a Redis URL starts with redis://, rediss:// or unix://, got {shown_url(url)!r}"
         )
+    try:
+        client = from_url()
+        readable = not client.connection_pool.make_connection().encoder.decode_responses
+    except (TypeError, ValueError):
+        readable = False
+    if not readable:
+        raise SettingsError(
+            f"the Redis URL {shown_url(url)} cannot be used: a host, port or option in it is "
+            "wrong; write /, ?, # and @ in a password as %2F, %3F, %23 and %40"
+        )
+    return client
 
 
 def _reason(error: BaseException) -> str:

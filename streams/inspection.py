@@ -4,6 +4,7 @@ Depth is counted as XLEN minus pending: settled entries are deleted, so the numb
 exact, while the `lag` of XINFO is null or wrong after deletions.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ from streams.workers import SeenWorker, seen_workers
 
 #: Queues found by one look: more is a naming accident.
 QUEUES_MAX = 1000
+
+#: A stream's key, as `Keys` writes it: what others have under similar names is not ours.
+_STREAM = re.compile(rb"millstream:\{([a-z][a-z0-9_-]{0,62}):(\d{1,9})\}:[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +118,9 @@ async def find_queues(client: Redis) -> list[Keys]:
     found: set[tuple[str, int]] = set()
     for priority in LEVELS:
         async for key in client.scan_iter(f"millstream:{{*}}:{priority.value}", count=1000):
-            tag = key.decode().partition("{")[2].partition("}")[0]
-            queue, _, partition = tag.rpartition(":")
-            if len(found) < QUEUES_MAX:
-                found.add((queue, int(partition)))
+            match = _STREAM.fullmatch(key)
+            if match and len(found) < QUEUES_MAX:
+                found.add((match[1].decode(), int(match[2])))
     return [Keys(queue, partition) for queue, partition in sorted(found)]
 
 
@@ -158,14 +161,16 @@ async def _level(client: Redis, stream: str, priority: Priority, now_ms: int) ->
     waiting: Any = await client.xrange(stream, after, "+", count=1) if length > pending else []
     if handed_back:
         waiting = [(handed_back[0]["message_id"], {}), *waiting]
-    oldest: Any = await client.xpending_range(stream, GROUP, "-", "+", 1) if pending else []
+    # One more than nobody has: the first row that is left belongs to a consumer.
+    first_rows: Any = await client.xpending_range(stream, GROUP, "-", "+", len(handed_back) + 1)
+    owned = [row for row in first_rows if row["consumer"] != NOBODY.encode()]
     return LevelReport(
         priority=priority,
         undelivered=max(0, length - pending),
         handed_back=len(handed_back),
         running=pending - len(handed_back),
         oldest_waiting_ms=_age(sorted(waiting, key=lambda each: _ms(each[0])), now_ms),
-        oldest_pending_ms=_age([(row["message_id"], {}) for row in oldest], now_ms),
+        oldest_pending_ms=_age([(row["message_id"], {}) for row in owned], now_ms),
     )
 
 

@@ -18,6 +18,8 @@ META_BYTES_MAX = 16 * 1024
 #: Runs of a handler before a job is dead, where nobody says otherwise.
 ATTEMPTS_DEFAULT = 3
 ATTEMPTS_MAX = 1000
+#: The longest time and the last moment; Lua and JSON keep no larger number exact.
+MS_MAX = 2**53
 
 _ID = re.compile(r"[!-~]{1,200}\Z")
 #: Longer than an id, because a unique key may name a picture with all its coordinates.
@@ -60,12 +62,22 @@ class NewJob:
                 f"a payload may have {PAYLOAD_BYTES_MAX} bytes, got {len(self.payload)}: put "
                 "the data into an object store and its name into the payload"
             )
+        if self.traceparent and not _ID.match(self.traceparent):
+            raise InvalidJobError(
+                "a traceparent has up to 200 printable ASCII characters and no spaces, "
+                f"got {self.traceparent!r:.120}"
+            )
+        self._require_numbers()
+        self.meta_json()
+
+    def _require_numbers(self) -> None:
         if not 1 <= self.attempts_max <= ATTEMPTS_MAX:
             raise InvalidJobError(f"attempts is 1 to {ATTEMPTS_MAX}, got {self.attempts_max}")
-        if self.timeout_ms is not None and self.timeout_ms <= 0:
-            raise InvalidJobError(f"timeout_ms must be positive, got {self.timeout_ms}")
-        if self.delay_ms < 0 or self.due_ms < 0 or self.unique_ttl_ms < 0:
-            raise InvalidJobError("delay_ms, due_ms and unique_ttl_ms must not be negative")
+        if self.timeout_ms is not None and not 1 <= self.timeout_ms <= MS_MAX:
+            raise InvalidJobError(f"timeout_ms is 1 to {MS_MAX}, got {self.timeout_ms}")
+        for name in ("delay_ms", "due_ms", "unique_ttl_ms"):
+            if not 0 <= (number := getattr(self, name)) <= MS_MAX:
+                raise InvalidJobError(f"{name} is 0 to {MS_MAX}, got {number}")
         if self.delay_ms and self.due_ms:
             raise InvalidJobError("a job waits for a delay or until a moment, not both")
 
@@ -73,11 +85,14 @@ class NewJob:
         """`meta` as JSON, empty where there is none.
 
         Raises:
-            InvalidJobError: it is larger than `META_BYTES_MAX`.
+            InvalidJobError: it is no JSON, or larger than `META_BYTES_MAX`.
         """
         if not self.meta:
             return b""
-        packed = orjson.dumps(self.meta)
+        try:
+            packed = orjson.dumps(self.meta)
+        except TypeError as error:
+            raise InvalidJobError(f"meta is no JSON object: {error}") from error
         if len(packed) > META_BYTES_MAX:
             raise InvalidJobError(f"meta may have {META_BYTES_MAX} bytes, got {len(packed)}")
         return packed
@@ -160,10 +175,8 @@ def decode_entry(token: Token, priority: Priority, fields: Sequence[bytes]) -> D
     Never raises: what is wrong with the entry stands in `Delivery.flaw`, because a bad
     entry must still be settled, as a dead letter that says so.
     """
-    # From the end, so that of a name that comes twice the first counts, as in the scripts.
-    named = {
-        fields[i].decode(errors="replace"): fields[i + 1] for i in range(len(fields) - 2, -1, -2)
-    }
+    # Of a name that comes twice the last counts: here, in the scripts, and in every client.
+    named = {fields[i].decode(errors="replace"): fields[i + 1] for i in range(0, len(fields), 2)}
     flaws: list[str] = []
     reader = _FieldReader(named, flaws)
     return Delivery(
@@ -224,7 +237,7 @@ class _FieldReader:
             self._flaws.append(f"payload: may have {PAYLOAD_BYTES_MAX} bytes, got {len(value)}")
         return value
 
-    def number(self, name: str, default: int, *, low: int, high: int = 2**53) -> int:
+    def number(self, name: str, default: int, *, low: int, high: int = MS_MAX) -> int:
         value = self._fields.get(name, b"")
         if not value:
             return default

@@ -1,5 +1,6 @@
 """Redis as Millstream uses it: a client and the scripts that it may run there."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,8 +111,8 @@ class ServerFacts:
     @property
     def release(self) -> tuple[int, int]:
         """Major and minor version."""
-        major, minor, *_ = (int(part) for part in self.version.split("."))
-        return major, minor
+        major, minor = (re.findall(r"\d+", self.version) + ["0", "0"])[:2]
+        return int(major), int(minor)
 
 
 async def server_facts(client: Redis) -> ServerFacts:

@@ -105,7 +105,7 @@ def _map_layer(selection: Selection, times: tuple[datetime, ...]) -> MapLayer:
     shown = None if value_range is None else tuple(unit.shown(value) for value in value_range)
     return MapLayer(
         name=dataset.layer,
-        title=f"{_TITLES.get(parameter, parameter)}, {_level(level)} ({model.upper()})",
+        title=f"{_TITLES.get(parameter, parameter)}, {_level(level)} ({_model(model)})",
         units=unit.sign,
         time=dataset.valid_time,
         times=times,
@@ -132,6 +132,10 @@ def _map_style(style: Style, unit: _Unit) -> MapStyle:
         ticks=tuple(unit.shown(stop.value) for stop in style.stops),
         ramp=tuple(f"#{bytes(colour).hex()}" for colour in bands),
     )
+
+
+def _model(model: str) -> str:
+    return "demo forecast" if model == "demo" else model.upper()
 
 
 def _level(level: str) -> str:

@@ -80,9 +80,9 @@ def _legend(pen: ImageDraw.ImageDraw, layer: MapLayer, style: MapStyle, edge_px:
         pen.line([(left + x, top), (left + x, top + RAMP_PX - 1)], colour)
     pen.rectangle([(left, top), (left + edge_px - 1, top + RAMP_PX)], outline=_GRID)
     for i, value in enumerate(style.ticks):
-        x = left + i / (len(style.ticks) - 1) * edge_px
-        pen.line([(x, top + RAMP_PX), (x, top + RAMP_PX + 4)], _QUIET)
-        pen.text((x, top + RAMP_PX + 7), f"{value:.4g}", _QUIET, _font(11), anchor="ma")
+        at = left + i / (len(style.ticks) - 1) * edge_px
+        pen.line([(at, top + RAMP_PX), (at, top + RAMP_PX + 4)], _QUIET)
+        pen.text((at, top + RAMP_PX + 7), f"{value:.4g}", _QUIET, _font(11), anchor="ma")
     pen.text((left + edge_px, top + RAMP_PX + 26), _range(layer), _QUIET, _font(12), anchor="ra")
     pen.text((left, top + RAMP_PX + 26), layer.units, _QUIET, _font(12))
 

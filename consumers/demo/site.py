@@ -78,11 +78,17 @@ async def serving(
     web = _Server(config)
     with open_port(port) as listener:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(web.serve, [listener])
+            tasks.start_soon(_serve, web, listener)
             try:
                 yield "http://{}:{}/".format(*listener.getsockname())
             finally:
                 web.should_exit = True
+
+
+async def _serve(web: uvicorn.Server, listener: socket.socket) -> None:
+    """Serve until `should_exit`; cancelled from outside it would leave its visitors hanging."""
+    with anyio.CancelScope(shield=True):
+        await web.serve([listener])
 
 
 def _listening(port: int) -> socket.socket:

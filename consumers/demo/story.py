@@ -1,14 +1,12 @@
 """The demo from its first line to its last."""
 
-import shutil
 import signal
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import anyio
 from anyio import CancelScope, to_thread
@@ -16,30 +14,20 @@ from rich.console import Console
 
 from consumers.demo.crew import Crew
 from consumers.demo.forecast import ingest_forecast
+from consumers.demo.ground import QUEUE, Ground, in_thread, open_ground
 from consumers.demo.progress import shown_progress
 from consumers.demo.sheet import write_sheet
 from consumers.demo.site import serving
+from consumers.demo.summary import summary
 from consumers.demo.warming import Figures, Warming
 from consumers.handlers.tiles.system import open_data
-from producers.cli.boundary import INTERRUPTED, CommandError
+from producers.cli.boundary import INTERRUPTED
 from producers.gateway.layers import MapLayer
 from producers.tilegrid import bbox_tile
-from streams.connection import connected, shown_url
-from streams.embedded import running_server
-from streams.inspection import inspect_queue
-from streams.keys import Keys
-from streams.server import Server, require_safe, server_facts
 
-QUEUE = "tiles"
 WORKERS = ("worker-1", "worker-2")
 #: The contact sheet shows this zoom: 16 tiles.
 SHEET_ZOOM = 2
-
-#: Variables that mean other installations of the same programs.
-_FOREIGN = ("CACHE_URL", "CONCURRENCY", "LOG_LEVEL", "WORKER_NAME")
-_FOREIGN_PREFIXES = ("MILLSTREAM_", "S3_")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +44,64 @@ class Plan:
 async def perform(plan: Plan, console: Console) -> int:
     """Run the demo; returns the exit status.
 
-    Ctrl-C or SIGTERM end it in order; while it serves, that is its proper end.
+    Ctrl-C and SIGTERM end it in order; while the map is served, that is its proper end.
     """
     status = INTERRUPTED
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-        with tempfile.TemporaryDirectory(prefix="millstream-demo-") as directory:
-            async with _stage(plan, console, Path(directory)) as stage:
-                figures = await stage.warm(console)
-                status = 0 if figures.is_complete else 1
-                if not plan.once:
-                    console.print(f"\nThe map: {stage.url}   (Ctrl-C ends everything)")
-                    await anyio.sleep_forever()
+        async with _stage(plan, console) as (warming, layers, url):
+            figures = await _warm(plan, console, warming, layers[0])
+            status = 0 if figures.is_complete else 1
+            if not plan.once:
+                console.print(f"The map: {url}   (Ctrl-C ends the demo)")
+                await anyio.sleep_forever()
         tasks.cancel_scope.cancel()
     return status
+
+
+@asynccontextmanager
+async def _stage(
+    plan: Plan, console: Console
+) -> AsyncGenerator[tuple[Warming, list[MapLayer], str]]:
+    """Redis, forecast, workers and HTTP server; all gone when the block ends."""
+    plan.out_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="millstream-demo-") as directory:
+        async with open_ground(plan.environment, Path(directory)) as ground:
+            console.print(ground.about)
+            layers = await _ingest(plan, console, ground)
+            crew = Crew(WORKERS, ground.environment, plan.out_dir)
+            async with (
+                in_thread(crew),
+                serving(ground.server, QUEUE, layers, plan.port) as url,
+            ):
+                workers = ", ".join(f"{name} (pid {pid})" for name, pid in crew.pids.items())
+                console.print(f"Workers: {workers}")
+                console.print(f"Map: {url}")
+                yield Warming(ground.server, QUEUE, layers[0], crew), layers, url
+
+
+async def _ingest(plan: Plan, console: Console, ground: Ground) -> list[MapLayer]:
+    source = plan.grib.name if plan.grib else "made by the program itself"
+    async with open_data(ground.environment) as data:
+        layers = await ingest_forecast(data, plan.grib, datetime.now(tz=UTC))
+    times = max(len(layer.times) for layer in layers)
+    console.print(f"Forecast: {source}: {len(layers)} layers, up to {times} times each")
+    return layers
+
+
+async def _warm(plan: Plan, console: Console, warming: Warming, layer: MapLayer) -> Figures:
+    """Warm the first layer, and leave picture and figures behind."""
+    await warming.ready()
+    with shown_progress(console, f"warming {layer.name}") as progress:
+        figures = await warming.run(progress)
+    tiles = [tile for tile in warming.tiles if bbox_tile(tile.bbox).z == SHEET_ZOOM]
+    path = plan.out_dir / "contact-sheet.png"
+    await to_thread.run_sync(write_sheet, path, layer, tiles, await warming.pictures(tiles))
+    console.print(summary(figures, layer, path))
+    return figures
+
+
+async def _cancel_on_signal(scope: CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()

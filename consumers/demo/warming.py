@@ -19,6 +19,7 @@ from streams.cache import RedisCache
 from streams.inspection import QueueReport, inspect_queue
 from streams.keys import Keys
 from streams.server import Server
+from streams.workers import seen_workers
 
 #: Zooms 0 to 4 are 341 tiles.
 ZOOM_MAX = 4
@@ -80,7 +81,8 @@ class Warming:
         deadline = monotonic() + READY_MAX.total_seconds()
         while monotonic() < deadline:
             ended = self._crew.require_alive()
-            workers = [each for each in (await self._look()).consumers if each.worker]
+            # The registry, not XINFO: a consumer stands there from its first job on only.
+            workers = await seen_workers(self._server.client, self._keys)
             if len(workers) >= self._crew.size - len(ended):
                 return
             await anyio.sleep(LOOK_S)

@@ -80,7 +80,9 @@ class TileDesk:
             raise NotHere(f"the layer '{layer}' has no style '{style}': there are {styles}")
         if time is not None and time not in found.times:
             times = ", ".join(each.isoformat() for each in found.times[:LISTED_MAX])
-            raise NotHere(f"the layer '{layer}' has no value at {time.isoformat()}: ask for {times}")
+            raise NotHere(
+                f"the layer '{layer}' has no value at {time.isoformat()}: ask for {times}"
+            )
         try:
             return RenderTile(
                 layer=layer,

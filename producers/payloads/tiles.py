@@ -22,6 +22,10 @@ SIZE_PX_MAX = 4096
 #: No coordinate of a supported system is larger; it bounds the length of a cache key.
 COORDINATE_MAX = 1e9
 
+#: The smallest edge of an area: a tile of level 30 has 1.7e-7 degrees, and the names in the
+#: cache tell nine decimals apart.
+EXTENT_MIN = 1e-8
+
 Name = Annotated[
     str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=NAME_LENGTH_MAX)
 ]
@@ -44,10 +48,10 @@ class BoundingBox(BaseModel):
 
     @model_validator(mode="after")
     def _has_an_area(self) -> Self:
-        if not (self.min_x < self.max_x and self.min_y < self.max_y):
+        if min(self.max_x - self.min_x, self.max_y - self.min_y) < EXTENT_MIN:
             raise ValueError(
-                "a bounding box needs min_x < max_x and min_y < max_y, got "
-                f"x {self.min_x} .. {self.max_x} and y {self.min_y} .. {self.max_y}"
+                f"a bounding box needs min_x < max_x and min_y < max_y, by {EXTENT_MIN} or more, "
+                f"got x {self.min_x} .. {self.max_x} and y {self.min_y} .. {self.max_y}"
             )
         return self
 

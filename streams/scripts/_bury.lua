@@ -2,7 +2,7 @@
 -- the stream alone tells the story. `fields` may be nil: the body itself is lost.
 local function bury(dead, job, history, id, level, entry, fields, cause, attempt, ttl_ms, token)
   local letter = fields or {}
-  if not field(letter, 'id') or field(letter, 'id') == '' then set_field(letter, 'id', id) end
+  set_field(letter, 'id', id)
   set_field(letter, 'priority', LEVEL_NAMES[level])
   set_field(letter, 'entry', entry)
   set_field(letter, 'cause', cause)
@@ -10,9 +10,10 @@ local function bury(dead, job, history, id, level, entry, fields, cause, attempt
   set_field(letter, 'losses', redis.call('HGET', job, 'losses') or 0)
   set_field(letter, 'history', history_json(history, attempt))
   local dead_entry = redis.call('XADD', dead, '*', unpack(letter))
-  if attempt ~= '' then remember(history, attempt) end
+  remember(history, attempt)
   redis.call('HSET', job,
-    'state', 'dead', 'id', id, 'kind', field(letter, 'kind') or '', 'priority', LEVEL_NAMES[level],
+    'state', 'dead', 'id', id, 'kind', field(letter, 'kind') or redis.call('HGET', job, 'kind') or '',
+    'priority', LEVEL_NAMES[level],
     'cause', cause, 'dead_entry', dead_entry, 'ended_ms', field(letter, 'died_ms'),
     'entry', '', 'token', token)
   redis.call('PEXPIRE', job, ttl_ms)

@@ -4,20 +4,25 @@
 -- nothing that is documented needs more.
 local FIELD_VALUES_MAX = 256
 
--- A name that comes twice counts once, the first time: readers in other languages keep
--- the last one, and must not see something else than the scripts do.
+-- Of a name that comes twice the last counts, as for every client that reads an entry
+-- into a dictionary: none must see something else than the scripts do.
 local function fields_of(stream, entry)
   local found = redis.call('XRANGE', stream, entry, entry)
   if not found[1] then return nil end
-  local raw, fields, seen = found[1][2], {}, {}
+  local raw, fields, place = found[1][2], {}, {}
   for i = 1, math.min(#raw, FIELD_VALUES_MAX), 2 do
-    if not seen[raw[i]] then
-      seen[raw[i]] = true
-      fields[#fields + 1] = raw[i]
-      fields[#fields + 1] = raw[i + 1]
+    local name = raw[i]
+    if not place[name] then
+      fields[#fields + 1] = name
+      place[name] = #fields + 1
     end
+    fields[place[name]] = raw[i + 1]
   end
   return fields
+end
+
+local function has_body(stream, entry)
+  return redis.call('XRANGE', stream, entry, entry)[1] ~= nil
 end
 
 local function field(fields, name)
@@ -27,15 +32,17 @@ local function field(fields, name)
   return nil
 end
 
+-- Numbers are written out: tostring() rounds those of more than fourteen digits.
 local function set_field(fields, name, value)
+  local text = type(value) == 'number' and string.format('%.0f', value) or value
   for i = 1, #fields, 2 do
     if fields[i] == name then
-      fields[i + 1] = tostring(value)
+      fields[i + 1] = text
       return
     end
   end
   fields[#fields + 1] = name
-  fields[#fields + 1] = tostring(value)
+  fields[#fields + 1] = text
 end
 
 -- A new place is a new epoch: handlers' fences grow over retries and replays.

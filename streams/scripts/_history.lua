@@ -2,7 +2,9 @@
 -- because the first failures and the latest ones are what people ask for.
 local HISTORY_FIRST, HISTORY_MAX = 10, 50
 
+-- An empty row, of a run that nobody describes, would break the JSON around it.
 local function remember(history, row)
+  if row == '' then return end
   if redis.call('RPUSH', history, row) > HISTORY_MAX then
     redis.call('LSET', history, HISTORY_FIRST, '')
     redis.call('LREM', history, 1, '')

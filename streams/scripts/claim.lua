@@ -2,7 +2,7 @@
 -- exactly the entries are claimed whose records are declared. Every loss goes into the
 -- job's history with the consumer that lost it. An entry without a body becomes a dead
 -- letter, as does a job that was lost too often.
--- keys: critical high normal low dead counters | job history unique_key
+-- keys: critical high normal low dead cancel counters | job history unique_key
 -- args: consumer lease_ms losses_max dead_ttl_ms | level entry owner deliveries id unique
 -- include: _levels _now _pending _fields _history _leave _bury _pass_oom
 -- flags: allow-oom
@@ -45,10 +45,11 @@ for i = 1, rows do
       bury(dead, job, history, id, level, entry, fields, cause, loss, dead_ttl_ms, '')
       leave(stream, entry)
       open_slot(unique_key, unique, id)
+      redis.call('SREM', cancel, id)
       redis.call('HINCRBY', counters, 'dead', 1)
       answers[i] = { DEAD, 0, {} }
     else
-      if loss ~= '' then remember(history, loss) end
+      remember(history, loss)
       redis.call('HSET', job, 'id', id, 'kind', field(fields, 'kind') or '',
         'priority', LEVEL_NAMES[level], 'state', 'ready', 'entry', entry)
       redis.call('XAUTOCLAIM', stream, GROUP, consumer, lease_ms, entry, 'COUNT', 1)

@@ -4,7 +4,7 @@
 -- at least one of thirty slots.
 -- keys: critical high normal low
 -- args: consumer slots served
--- include: _levels
+-- include: _levels _fields
 -- flags: allow-oom
 -- returns: a row a job {level, entry, deliveries, fields}
 local GUARANTEE = 10
@@ -18,7 +18,7 @@ local taken = {}
 local handed_back = {}
 for level, stream in ipairs(LEVELS) do
   for _, row in ipairs(redis.call('XPENDING', stream, GROUP, '-', '+', budget, NOBODY)) do
-    if redis.call('XRANGE', stream, row[1], row[1])[1] then
+    if has_body(stream, row[1]) then
       handed_back[#handed_back + 1] = { level, row[1], row[4] + 1 }
     end
   end
@@ -48,10 +48,11 @@ for _, item in ipairs(handed_back) do
 end
 
 -- The turns that fall into this fetch: multiples of ten among the jobs number
--- served + 1 to served + budget.
+-- served + 1 to served + slots. Jobs that were handed back take slots and no turns.
 local first = math.floor(tonumber(served) / GUARANTEE) + 1
-local last = math.floor((tonumber(served) + budget) / GUARANTEE)
+local last = math.floor((tonumber(served) + tonumber(slots)) / GUARANTEE)
 for turn = first, last do
+  if budget < 1 then break end
   for step = 0, #TURNS - 1 do
     if take_new(TURNS[(turn + step) % #TURNS + 1], 1) > 0 then break end
   end

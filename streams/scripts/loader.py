@@ -112,10 +112,10 @@ def load(name: str) -> Script:
         raise ScriptError(f"the header of {name}.lua lacks: {', '.join(sorted(missing))}")
     keys, row_keys = _names(header["keys"])
     args, row_args = _names(header["args"])
-    pieces = [
-        (folder / f"{piece}.lua").read_text(encoding="utf-8")
-        for piece in header.get("include", "").split()
-    ]
+    included = header.get("include", "").split()
+    if missing := {piece for piece in included if not (folder / f"{piece}.lua").is_file()}:
+        raise ScriptError(f"{name}.lua includes what is not there: {', '.join(sorted(missing))}")
+    pieces = [(folder / f"{piece}.lua").read_text(encoding="utf-8") for piece in included]
     binding = _binding(keys, row_keys, args, row_args)
     return Script(
         name=name,

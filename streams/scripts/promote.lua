@@ -33,8 +33,10 @@ for i = 1, rows do
     local level = level_of(job)
     local packed = redis.call('GET', body)
     if packed then
-      local entry = redis.call('XADD', LEVELS[level], '*', unpack(cmsgpack.unpack(packed)))
-      redis.call('HSET', job, 'state', 'ready', 'entry', entry)
+      local fields = cmsgpack.unpack(packed)
+      local entry = redis.call('XADD', LEVELS[level], '*', unpack(fields))
+      redis.call('HSET', job, 'state', 'ready', 'id', id, 'kind', field(fields, 'kind') or '',
+        'priority', LEVEL_NAMES[level], 'entry', entry)
       redis.call('DEL', body)
       answers[i] = PROMOTED
       moved = moved + 1

@@ -2,7 +2,7 @@
 -- bring the history back where it has expired beside the dead letter.
 -- keys: critical high normal low dead counters job history
 -- args: dead_entry id level | attempt
--- include: _levels _now _fields _history
+-- include: _levels _fields _history
 -- returns: {code, text}: 0 no such dead letter, 1 ready + entry, 2 the job is live + state, 3 its body was lost
 local UNKNOWN, READY, LIVE, BODY_LOST = 0, 1, 2, 3
 -- What a dead letter carries beside the body; none of it belongs into the new entry.

@@ -18,12 +18,13 @@ for i = 1, rows do
   local job = row_keys(i)
   local level, entry, deliveries = row_args(i)
   local token = token_of(entry, deliveries)
-  if seen[level .. token] then
-    answers[i] = REPEATED
+  local delivery = level .. token
+  if seen[delivery] then
+    answers[i] = seen[delivery]
   elseif not owned(LEVELS[tonumber(level)], entry, consumer, deliveries) then
     answers[i] = redis.call('HGET', job, 'token') == token and REPEATED or LOST
   end
-  seen[level .. token] = true
+  seen[delivery] = answers[i] or REPEATED
 end
 
 local counts = {}
@@ -84,6 +85,7 @@ end
 -- The entry keeps its place. It is idle for a whole lease at once, so that a fetch or a
 -- claim may take it; its count is left alone, so that no token ever comes again.
 local function released(row)
+  if not has_body(row.stream, row.entry) then return buried(row, nil, 'body lost') end
   remember(row.history, row.attempt)
   redis.call('HSET', row.job, 'state', 'ready', 'id', row.id, 'kind', row.kind,
     'priority', LEVEL_NAMES[row.level], 'entry', row.entry, 'unique', row.unique, 'token', row.token)
@@ -106,6 +108,10 @@ for i = 1, rows do
       unique = unique, detail = detail, attempt = attempt, delay_ms = tonumber(delay_ms),
       token = token_of(entry, deliveries),
     }
+    -- Whoever asked for the end of a job was told that its consumer would see to it: the
+    -- job does not come back because its handler failed, or was stopped, just before.
+    local comes_back = outcome == 'retry' or outcome == 'parked' or outcome == 'released'
+    if wanted and redis.call('SREM', cancel, id) == 1 and comes_back then outcome = 'cancelled' end
     if outcome == 'completed' then complete(row)
     elseif outcome == 'cancelled' then cancelled(row)
     elseif outcome == 'retry' then postponed(row, true)
@@ -115,7 +121,6 @@ for i = 1, rows do
       local fields = fields_of(row.stream, row.entry)
       buried(row, fields, fields and detail or 'body lost')
     end
-    if wanted and outcome ~= 'released' then redis.call('SREM', cancel, id) end
     answers[i] = RECORDED
   end
 end

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from consumers.handlers.tiles.climate import Climate, bell
-from consumers.handlers.tiles.disturbances import Float32s, Sphere, vortices, waves
+from consumers.handlers.tiles.disturbances import Floats, Sphere, vortices, waves
 from consumers.handlers.tiles.field import Field
 from consumers.handlers.tiles.grid import GeographicGrid
 
@@ -72,7 +72,7 @@ class _Atmosphere:
         self._seed = (seed, int(run_time.timestamp()) // 3600)
         self._vortices = tuple(vortices(self._random(0), self._climate.winter_north))
 
-    def at(self, hour: int) -> Iterator[tuple[str, str, str, Float32s]]:
+    def at(self, hour: int) -> Iterator[tuple[str, str, str, Floats]]:
         """Name, level, units and values of every field at one step."""
         shift_deg = self._shift_deg(hour)
         pressure = self._pressure_pa(hour, shift_deg)
@@ -87,19 +87,20 @@ class _Atmosphere:
         yield "VGRD", "10m", "m s**-1", north
         yield "APCP", "surface", "kg m**-2", self._rain_mm(hour, air, lifting, east, north)
 
-    def _shift_deg(self, hour: int) -> Float32s:
+    def _shift_deg(self, hour: int) -> Floats:
         """How far the planetary waves push the belts of the climate to the south."""
         pushed = waves(self._sphere, self._random(1), hour, numbers=(3, 8), count=10)
-        return 5 * pushed * np.cos(self._latitude) ** 2
+        shift: Floats = 5 * pushed * np.cos(self._latitude) ** 2
+        return shift
 
-    def _pressure_pa(self, hour: int, shift_deg: Float32s) -> Float32s:
+    def _pressure_pa(self, hour: int, shift_deg: Floats) -> Floats:
         small = waves(self._sphere, self._random(2), hour, numbers=(6, 14))
         pressure = self._climate.pressure_pa(shift_deg) + 220 * small
         for vortex in self._vortices:
             pressure = pressure + vortex.pressure_pa(self._sphere, hour)
         return pressure
 
-    def _wind_m_per_s(self, pressure: Float32s) -> tuple[Float32s, Float32s]:
+    def _wind_m_per_s(self, pressure: Floats) -> tuple[Floats, Floats]:
         """Where pressure gradient, turning earth and friction balance, to east and north.
 
         r u - f v = -(dp/dx) / rho and r v + f u = -(dp/dy) / rho: unlike the geostrophic
@@ -117,37 +118,39 @@ class _Atmosphere:
         calmed = near_ground / np.sqrt(1 + (east**2 + north**2) / 45**2)
         return east * calmed, north * calmed
 
-    def _air_k(self, shift_deg: Float32s, north: Float32s, warmth: Float32s) -> Float32s:
+    def _air_k(self, shift_deg: Floats, north: Floats, warmth: Floats) -> Floats:
         poleward = north * np.sin(2 * self._latitude)
-        return self._climate.air_k(shift_deg) + 7 * np.tanh(poleward / 14) + 6 * warmth
+        air: Floats = self._climate.air_k(shift_deg) + 7 * np.tanh(poleward / 14) + 6 * warmth
+        return air
 
-    def _temperature_k(self, hour: int, air: Float32s) -> Float32s:
+    def _temperature_k(self, hour: int, air: Floats) -> Floats:
         hour_of_day = self._run_time.hour + self._run_time.minute / 60 + hour
         texture = waves(self._sphere, self._random(3), hour, numbers=(12, 50), count=20)
         uneven = (0.6 + 1.5 * self._climate.land) * texture
         return air + self._climate.ground_k(hour_of_day) + uneven
 
     def _rain_mm(
-        self, hour: int, air: Float32s, lifting: Float32s, east: Float32s, north: Float32s
-    ) -> Float32s:
+        self, hour: int, air: Floats, lifting: Floats, east: Floats, north: Floats
+    ) -> Floats:
         meeting = np.clip(-1e5 * self._divergence(east, north), -1, 3)
         showers = 0.5 + waves(self._sphere, self._random(4), hour, numbers=(9, 75), count=28)
         tropics = bell(self._sphere.lat_deg, 4 - 7 * self._climate.winter_north, 16)
         lifted = 2 * lifting + 0.5 * np.clip(meeting, 0, None) + 0.3 * tropics * showers
         patchy = np.clip(0.6 + 0.5 * showers, 0, 2)
         rain = (lifted * patchy - 0.22) * self._climate.moisture(air)
-        return np.clip(7 * rain, 0, 120)
+        fallen: Floats = np.clip(7 * rain, 0, 120)
+        return fallen
 
-    def _gradient(self, values: Float32s) -> tuple[Float32s, Float32s]:
+    def _gradient(self, values: Floats) -> tuple[Floats, Floats]:
         """The change for each metre to the east and to the north."""
         step_m = np.radians(360 / self.grid.nx) * _EARTH_M
         # At the pole itself there is no east; a row beside it stands for it.
         round_m = step_m * np.maximum(np.cos(self._latitude), np.cos(np.radians(88.5)))
         to_east = (np.roll(values, -1, axis=1) - np.roll(values, 1, axis=1)) / (2 * round_m)
-        to_south: Float32s = np.gradient(values, axis=0)
+        to_south: Floats = np.gradient(values, axis=0)
         return to_east, to_south / -step_m
 
-    def _divergence(self, east: Float32s, north: Float32s) -> Float32s:
+    def _divergence(self, east: Floats, north: Floats) -> Floats:
         return self._gradient(east)[0] + self._gradient(north)[1]
 
     def _random(self, stream: int) -> np.random.Generator:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from consumers.handlers.tiles.continents import height_m, land_share
-from consumers.handlers.tiles.disturbances import Float32s, Sphere
+from consumers.handlers.tiles.disturbances import Floats, Sphere
 
 #: The hour of the sun at which it is warmest.
 _WARMEST_H: Final = 14.5
@@ -33,7 +33,7 @@ class Climate:
         day_of_year = day.timetuple().tm_yday
         self.winter_north = float(np.cos(2 * np.pi * (day_of_year - 20) / 365.25))
 
-    def pressure_pa(self, shift_deg: Float32s) -> Float32s:
+    def pressure_pa(self, shift_deg: Floats) -> Floats:
         """The belts of high and low pressure, and the seasons of the continents.
 
         *shift_deg* moves the belts north and south, because no belt is straight.
@@ -49,19 +49,19 @@ class Climate:
             + 500 * bell(lat, 90, 14)
         )
         continents = 1000 * winter * bell(lat, 48, 20) - 500 * winter * bell(lat, -25, 14)
-        pressure: Float32s = belts + continents * self.wide_land
+        pressure: Floats = belts + continents * self.wide_land
         return pressure
 
-    def air_k(self, shift_deg: Float32s) -> Float32s:
+    def air_k(self, shift_deg: Floats) -> Floats:
         """The warmth of the air by latitude and season, without what the ground adds."""
         latitude, winter = np.radians(self._lat_deg + shift_deg), self.winter_north
         tilt = np.radians(7 * winter)
         climate = 301 - 46 * np.abs(np.sin(latitude + tilt)) ** 2.4
         seasons = -winter * 4 * np.sin(latitude) * np.abs(np.sin(latitude))
-        air: Float32s = climate + seasons
+        air: Floats = climate + seasons
         return air
 
-    def ground_k(self, hour_of_day: float) -> Float32s:
+    def ground_k(self, hour_of_day: float) -> Floats:
         """What land adds to the warmth of the air: seasons, deserts, nights, heights."""
         sine = np.sin(self._latitude)
         seasons = -self.winter_north * 15 * sine * np.abs(sine)
@@ -69,18 +69,21 @@ class Climate:
         antarctica = -16 * bell(self._lat_deg, -90, 17)
         hour_angle = np.radians(15 * (hour_of_day - _WARMEST_H) + self._lon_deg)
         daily = 5.5 * np.cos(self._latitude) * np.cos(hour_angle)
-        ground: Float32s = self.land * (seasons + deserts + antarctica + daily)
-        return ground - np.float32(_LAPSE_K_PER_M) * self._height_m
+        ground = self.land * (seasons + deserts + antarctica + daily)
+        warmth: Floats = ground - _LAPSE_K_PER_M * self._height_m
+        return warmth
 
-    def moisture(self, air_k: Float32s) -> Float32s:
+    def moisture(self, air_k: Floats) -> Floats:
         """How much rain the air can give, 1 in mild sea air: warm is moist, deserts are dry."""
         capacity = np.exp((np.clip(air_k, 240, 301) - 288) / 16)
         dry = bell(self._lat_deg, 24, 8) + bell(self._lat_deg, -24, 8)
-        moisture: Float32s = capacity * (1 - 0.3 * self.wide_land)
-        return moisture * (1 - dry * (0.3 + 0.5 * self.wide_land))
+        moisture: Floats = (
+            capacity * (1 - 0.3 * self.wide_land) * (1 - dry * (0.3 + 0.5 * self.wide_land))
+        )
+        return moisture
 
 
-def bell(value: Float32s, centre: float, width: float) -> Float32s:
+def bell(value: Floats, centre: float, width: float) -> Floats:
     """1 at *centre*, 0.37 at *width* from it."""
-    shape: Float32s = np.exp(-(((value - centre) / width) ** 2))
+    shape: Floats = np.exp(-(((value - centre) / width) ** 2))
     return shape

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-Float32s = npt.NDArray[np.float32]
+#: Numbers of either width; what leaves the atmosphere is float32.
+Floats = npt.NDArray[np.floating[Any]]
 
 _EARTH_KM: Final = 6371.0
 _DEGREE_KM: Final = 111.2
@@ -24,32 +25,33 @@ class Sphere:
     line, no whirl at the poles.
     """
 
-    lon_deg: Float32s
-    lat_deg: Float32s
-    x: Float32s
-    y: Float32s
-    z: Float32s
+    lon_deg: Floats
+    lat_deg: Floats
+    x: Floats
+    y: Floats
+    z: Floats
 
     @classmethod
-    def of(cls, lons_deg: Float32s, lats_deg: Float32s) -> Self:
+    def of(cls, lons_deg: Floats, lats_deg: Floats) -> Self:
         """The points of a grid with these columns and rows."""
         lon, lat = np.radians(lons_deg)[None, :], np.radians(lats_deg)[:, None]
         flat = np.cos(lat)
         x, y, z = np.broadcast_arrays(flat * np.cos(lon), flat * np.sin(lon), np.sin(lat))
         return cls(lons_deg[None, :], lats_deg[:, None], x, y, z)
 
-    def along(self, direction: npt.NDArray[np.float64]) -> Float32s:
+    def along(self, direction: npt.NDArray[np.float64]) -> Floats:
         """The component of every point in *direction*."""
         x, y, z = (np.float32(part) for part in direction)
-        return self.x * x + self.y * y + self.z * z
+        component: Floats = self.x * x + self.y * y + self.z * z
+        return component
 
-    def nearness(self, lon_deg: float, lat_deg: float, radius_km: float) -> Float32s:
+    def nearness(self, lon_deg: float, lat_deg: float, radius_km: float) -> Floats:
         """1 at a place, falling like a bell to 0.37 at *radius_km* from it."""
         lon, lat = np.radians(lon_deg), np.radians(lat_deg)
         place = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
         # For small angles twice (1 - cosine) is the square of the distance.
         square = 2 * (1 - self.along(place)) * np.float32((_EARTH_KM / radius_km) ** 2)
-        shape: Float32s = np.exp(-square)
+        shape: Floats = np.exp(-square)
         return shape
 
 
@@ -61,7 +63,7 @@ def waves(
     numbers: tuple[float, float],
     count: int = 14,
     drift_per_day: float = 0.8,
-) -> Float32s:
+) -> Floats:
     """Smooth noise of about -1 .. 1: plane waves through the globe that drift with time.
 
     *numbers* is the range of wave numbers, counted around the equator; *drift_per_day* is
@@ -104,7 +106,7 @@ class Vortex:
             self.lat_deg + side * self.poleward_deg_per_day * days,
         )
 
-    def pressure_pa(self, sphere: Sphere, hours: float) -> Float32s:
+    def pressure_pa(self, sphere: Sphere, hours: float) -> Floats:
         """What it adds to the pressure."""
         depth = np.float32(self.depth_pa * self.strength(hours))
         return depth * sphere.nearness(*self.place_deg(hours), self.radius_km)
@@ -114,7 +116,7 @@ class Vortex:
         """Whether warm and cold air meet around it."""
         return self.depth_pa < 0 and self.radius_km >= _FRONTAL_KM
 
-    def fronts(self, sphere: Sphere, hours: float) -> tuple[Float32s, Float32s]:
+    def fronts(self, sphere: Sphere, hours: float) -> tuple[Floats, Floats]:
         """Warmth -1 .. 1 (cold behind, warm ahead) and rain 0 .. 1 of its two fronts.
 
         The cold front trails from the centre towards the equator and bends back, the warm

@@ -27,6 +27,9 @@ TARGET_CRS: Final = frozenset(WORLDS)
 #: still be moved onto it: what rounding leaves of float64 metres down to level 24.
 SNAP_PX: Final = 1e-5
 
+#: Beyond this number, half a pixel is lost in float64, and there is nothing to be in step with.
+COUNTABLE_PX: Final = 2**51
+
 #: How far a pixel's centre may lie beyond a pole and still be on it: rounding, 0.1 m.
 POLE_TOLERANCE_DEG: Final = 1e-6
 
@@ -124,7 +127,7 @@ def pixel_axis(start: float, end: float, world: float, size_px: int) -> PixelAxi
     world_px = _roundest(world / (end - start) * size_px, SNAP_PX / size_px)
     position_px = start / world * world_px
     first = round(position_px)
-    if abs(position_px - first) <= SNAP_PX:
+    if abs(position_px - first) <= SNAP_PX and abs(first) < COUNTABLE_PX:
         return PixelAxis(first, 0.0, world_px, size_px)
     return PixelAxis(0, position_px, world_px, size_px)
 

@@ -14,7 +14,7 @@ from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.render import blank, render
 from consumers.handlers.tiles.sample import bilinear
 from consumers.handlers.tiles.styles import DEFAULT, TEMPERATURE
-from producers.payloads.tiles import BoundingBox
+from producers.payloads.tiles import COORDINATE_MAX, EXTENT_MIN, BoundingBox
 from producers.tilegrid import WORLDS, Tile, tile_bbox
 from tests.consumers.tiles.grids import (
     Case,
@@ -187,6 +187,21 @@ def test_pictures_need_not_be_square() -> None:
     for width_px, height_px in ((1, 1), (1, 300), (300, 1), (720, 360)):
         png = drawn(field(grid), grid, Target("CRS:84", bbox, width_px, height_px))
         assert seen(png).shape == (height_px, width_px, 4)
+
+
+@pytest.mark.parametrize("crs", sorted(WORLDS))
+@pytest.mark.parametrize("corner", [(-98.0, 39.0), (0.0, 0.0), (-180.0, 90.0)])
+@pytest.mark.parametrize("edge", [EXTENT_MIN * 2, 1e-4, 2 * COORDINATE_MAX])
+def test_areas_beyond_all_reason_are_drawn_all_the_same(
+    crs: str, corner: tuple[float, float], edge: float
+) -> None:
+    x, y = (0.0, 0.0) if edge > COORDINATE_MAX else corner
+    half = edge / 2
+    bbox = BoundingBox(min_x=x - half, min_y=y - half, max_x=x + half, max_y=y + half)
+
+    for grid in (global_grid(), projected_grid("lambert"), projected_grid("rotated")):
+        png = drawn(field(grid), grid, Target(crs, bbox, 256, 256))
+        assert seen(png).shape == (256, 256, 4)
 
 
 def test_the_range_of_a_layer_not_of_a_tile_gives_the_colours() -> None:

@@ -1,0 +1,139 @@
+"""What a worker has in hand, how much more it may take, and who may end what."""
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.inflight import Inflight, Stop
+from tests.consumers.support.deliveries import delivery
+
+
+async def test_a_slot_is_taken_while_a_handler_runs_and_not_while_its_outcome_waits() -> None:
+    inflight = Inflight(2)
+    first = inflight.add(delivery())
+    inflight.add(delivery())
+    assert (inflight.free, inflight.running, len(inflight)) == (0, 2, 2)
+
+    inflight.handler_ended(first)
+    assert (inflight.free, inflight.running, len(inflight)) == (1, 1, 2)
+
+    inflight.remove(first.delivery.token)
+    assert (inflight.free, inflight.running, len(inflight)) == (1, 1, 1)
+
+
+async def test_leases_are_renewed_until_the_outcome_is_recorded() -> None:
+    inflight = Inflight(1)
+    running = inflight.add(delivery())
+
+    inflight.handler_ended(running)
+    assert inflight.leases() == [(running.delivery.token, running.delivery.id)]
+
+    inflight.remove(running.delivery.token)
+    assert inflight.leases() == []
+
+
+async def test_no_more_is_fetched_while_more_outcomes_wait_than_there_are_slots() -> None:
+    inflight = Inflight(2)
+    for _ in range(3):
+        inflight.handler_ended(inflight.add(delivery()))
+
+    assert inflight.running == 0
+    assert inflight.free == 0
+
+
+async def test_a_handler_is_ended_once_and_for_the_first_reason() -> None:
+    inflight = Inflight(1)
+    running = inflight.add(delivery())
+
+    assert inflight.end([running.delivery.token], Stop.CANCELLED) == 1
+    assert inflight.end_all(Stop.SHUTDOWN) == 0
+    assert running.stop is Stop.CANCELLED
+    assert running.scope.cancel_called
+
+
+async def test_a_handler_that_has_ended_is_not_ended_again() -> None:
+    """A renewal that was under way reports its lease as lost: that is no loss."""
+    inflight = Inflight(1)
+    running = inflight.add(delivery())
+    inflight.handler_ended(running)
+
+    assert inflight.end([running.delivery.token], Stop.LOST) == 0
+    assert running.stop is None
+
+
+async def test_ending_or_removing_what_is_not_in_hand_does_nothing() -> None:
+    inflight = Inflight(1)
+    token = delivery().token
+
+    assert inflight.end([token], Stop.LOST) == 0
+    inflight.remove(token)
+    assert inflight.free == 1
+
+
+async def test_an_entry_is_in_hand_under_whatever_delivery() -> None:
+    inflight = Inflight(1)
+    token = inflight.add(delivery()).delivery.token
+
+    assert token in inflight
+    assert inflight.has_entry(token.level, token.entry)
+    assert not inflight.has_entry(token.level + 1, token.entry)
+    assert not inflight.has_entry(token.level, "1-1")
+
+
+async def test_who_waits_for_a_slot_is_told() -> None:
+    inflight = Inflight(1)
+    running = inflight.add(delivery())
+    found: list[int] = []
+
+    async def wait() -> None:
+        found.append(await inflight.wait_for_slot())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        assert found == []
+        inflight.handler_ended(running)
+
+    assert found == [1]
+
+
+@pytest.mark.parametrize("wait", ["wait_until_no_handler_runs", "wait_until_empty"])
+async def test_who_waits_for_the_end_is_told(wait: str) -> None:
+    inflight = Inflight(2)
+    both = [inflight.add(delivery()) for _ in range(2)]
+    ended: list[bool] = []
+
+    async def until_end() -> None:
+        await getattr(inflight, wait)()
+        ended.append(True)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(until_end)
+        for running in both:
+            await anyio.wait_all_tasks_blocked()
+            assert ended == []
+            inflight.handler_ended(running)
+            if wait == "wait_until_empty":
+                inflight.remove(running.delivery.token)
+
+    assert ended == [True]
+
+
+@given(st.lists(st.sampled_from(["add", "end", "settle"])), st.integers(1, 5))
+async def test_whatever_happens_the_numbers_agree(steps: list[str], slots: int) -> None:
+    inflight = Inflight(slots)
+    running, settling = [], []
+    for step in steps:
+        if step == "add" and inflight.free:
+            running.append(inflight.add(delivery()))
+        elif step == "end" and running:
+            settling.append(running.pop(0))
+            inflight.handler_ended(settling[-1])
+        elif step == "settle" and settling:
+            inflight.remove(settling.pop(0).delivery.token)
+
+        assert inflight.running == len(running) <= slots
+        assert len(inflight) == len(running) + len(settling) <= 2 * slots + 1
+        assert 0 <= inflight.free <= slots
+        assert len(inflight.leases()) == len(inflight)
