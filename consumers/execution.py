@@ -1,5 +1,6 @@
 """One run of one job: validate, run with a deadline, decide the outcome."""
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from consumers.attempt import Attempt, Failure
 from consumers.errors import PermanentError
 from consumers.handler import Context
 from consumers.inflight import Running, Stop
+from consumers.redaction import redacted
 from consumers.registry import Binding, Registry
 from consumers.retry import GiveUp, RetryPolicy, decide
 from producers.payloads.base import Payload
@@ -71,6 +73,8 @@ class Execution:
         except ValidationError as error:
             failure = Failure.said("InvalidPayload", _explained(error))
             return self._dead(delivery, started_ms, "invalid payload", failure)
+        except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
+            return self._dead(delivery, started_ms, "invalid payload", Failure.of(error))
         return await self._run_handler(running, binding, payload, started_ms)
 
     async def _run_handler(
@@ -81,15 +85,19 @@ class Execution:
             delivery.timeout_ms / 1000 if delivery.timeout_ms else binding.timeout.total_seconds()
         )
         result = b""
-        failed: Exception | None = None
+        failed: BaseException | None = None
         deadline = anyio.move_on_after(timeout_s)
+        running.renew_until_s = time.monotonic() + timeout_s
         with running.scope, deadline:
             try:
                 value = await binding.handler(payload, self._context(delivery))
                 result = _packed(value)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises ends its attempt
+            except BaseException as error:
+                if _is_from_outside(error):
+                    raise
                 failed = error
-        if running.stop is not None and running.scope.cancelled_caught:
+        # A handler may turn its cancellation into an error of its own: that is no failure.
+        if running.stop is not None and (running.scope.cancelled_caught or failed is not None):
             return self._stopped(delivery, started_ms, running.stop)
         if deadline.cancelled_caught:
             failed = TimeoutError(
@@ -116,7 +124,7 @@ class Execution:
             meta=delivery.meta,
         )
 
-    def _failed(self, delivery: Delivery, started_ms: int, error: Exception) -> Outcome:
+    def _failed(self, delivery: Delivery, started_ms: int, error: BaseException) -> Outcome:
         failure = Failure.of(error)
         decision = decide(
             error, delivery.attempt, delivery.attempts_max, self._policy, self._chance()
@@ -173,6 +181,17 @@ class Execution:
         ).to_json()
 
 
+def _is_from_outside(error: BaseException) -> bool:
+    """True for what is not the handler's own doing: its cancellation, or the program's end.
+
+    A handler that calls `sys.exit`, or waits for something that was cancelled elsewhere,
+    has failed like any other; its neighbours go on.
+    """
+    if isinstance(error, anyio.get_cancelled_exc_class()):
+        return anyio.current_effective_deadline() == -math.inf
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
+
+
 def _packed(value: object) -> bytes:
     """A handler's result as JSON.
 
@@ -195,7 +214,7 @@ def _explained(error: ValidationError) -> str:
     """Every flaw of a payload in one line: the field, what is wrong, what it got."""
     return "; ".join(
         f"{'.'.join(str(part) for part in each['loc']) or 'payload'}: {each['msg']}"
-        + (f", got {each['input']!r:.80}" if each["loc"] else "")
+        + (f", got {redacted(repr(each['input'])):.80}" if each["loc"] else "")
         for each in error.errors(include_url=False)
     )
 

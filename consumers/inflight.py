@@ -1,5 +1,7 @@
 """What this worker has in hand, and how much more it may take."""
 
+import math
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -28,6 +30,8 @@ class Running:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     stop: Stop | None = None
     settling: bool = False
+    renew_until_s: float = math.inf
+    """The deadline of the handler, on the monotonic clock."""
 
     def end(self, reason: Stop) -> bool:
         """End the handler; False where it has ended, or is ending for another reason."""
@@ -94,8 +98,17 @@ class Inflight:
         self._notify()
 
     def leases(self) -> list[tuple[Token, str]]:
-        """What must be renewed. Called from the heartbeat's thread: one atomic copy."""
-        return [(each.delivery.token, each.delivery.id) for each in self.snapshot()]
+        """What must be renewed. Called from the heartbeat's thread: one atomic copy.
+
+        A handler that goes on after its deadline, because it blocks the event loop or
+        ignores its cancellation, has one more lease to end; then others may take the job.
+        """
+        now_s = time.monotonic()
+        return [
+            (each.delivery.token, each.delivery.id)
+            for each in self.snapshot()
+            if each.settling or now_s < each.renew_until_s
+        ]
 
     def snapshot(self) -> list[Running]:
         """What is in hand. Safe to call from any thread."""

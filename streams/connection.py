@@ -7,8 +7,8 @@ are the same call. And its socket timeout of a few seconds would end blocking re
 
 import re
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 import redis
 from redis import asyncio as aioredis
@@ -120,17 +120,16 @@ def _opened(url: str, from_url: Callable[[], _Client]) -> _Client:
         raise SettingsError(
             f"a Redis URL starts with redis://, rediss:// or unix://, got {shown_url(url)!r}"
         )
-    try:
+    with suppress(TypeError, ValueError):
         client = from_url()
-        readable = not client.connection_pool.make_connection().encoder.decode_responses
-    except (TypeError, ValueError):
-        readable = False
-    if not readable:
-        raise SettingsError(
-            f"the Redis URL {shown_url(url)} cannot be used: a host, port or option in it is "
-            "wrong; write /, ?, # and @ in a password as %2F, %3F, %23 and %40"
-        )
-    return client
+        pool: Any = client.connection_pool
+        pool.make_connection()
+        if not pool.get_encoder().decode_responses:
+            return client
+    raise SettingsError(
+        f"the Redis URL {shown_url(url)} cannot be used: a host, port or option in it is "
+        "wrong; write /, ?, # and @ in a password as %2F, %3F, %23 and %40"
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -111,7 +111,7 @@ class ServerFacts:
     @property
     def release(self) -> tuple[int, int]:
         """Major and minor version."""
-        major, minor = (re.findall(r"\d+", self.version) + ["0", "0"])[:2]
+        major, minor, *_ = [*re.findall(r"\d+", self.version), "0", "0"]
         return int(major), int(minor)
 
 

@@ -101,11 +101,11 @@ def _rank(name: LayerName) -> tuple[int, str]:
 def _map_layer(selection: Selection, times: tuple[datetime, ...]) -> MapLayer:
     dataset, value_range = selection.dataset, selection.value_range
     unit = _UNITS.get(dataset.units, _Unit(dataset.units))
-    model, parameter, level = dataset.name
+    _, parameter, level = dataset.name
     shown = None if value_range is None else tuple(unit.shown(value) for value in value_range)
     return MapLayer(
         name=dataset.layer,
-        title=f"{_TITLES.get(parameter, parameter)}, {_level(level)} ({_model(model)})",
+        title=f"{_TITLES.get(parameter, parameter)}, {_level(level)}",
         units=unit.sign,
         time=dataset.valid_time,
         times=times,
@@ -132,10 +132,6 @@ def _map_style(style: Style, unit: _Unit) -> MapStyle:
         ticks=tuple(unit.shown(stop.value) for stop in style.stops),
         ramp=tuple(f"#{bytes(colour).hex()}" for colour in bands),
     )
-
-
-def _model(model: str) -> str:
-    return "demo forecast" if model == "demo" else model.upper()
 
 
 def _level(level: str) -> str:

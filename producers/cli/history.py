@@ -12,7 +12,7 @@ from producers.cli.text import age, moment, plain
 
 Attempt = Mapping[str, JsonValue]
 
-_STYLES = {"completed": "green", "lost": "red", "dead": "red", "failed": "red", "retry": "yellow"}
+_STYLES = {"completed": "green", "error": "red", "timeout": "red", "lost": "red"}
 
 
 def history(attempts: Sequence[Attempt]) -> RenderableType:

@@ -1,5 +1,7 @@
 """What a worker has in hand, how much more it may take, and who may end what."""
 
+import time
+
 import anyio
 import pytest
 from hypothesis import given
@@ -31,6 +33,17 @@ async def test_leases_are_renewed_until_the_outcome_is_recorded() -> None:
 
     inflight.remove(running.delivery.token)
     assert inflight.leases() == []
+
+
+async def test_the_lease_of_a_handler_that_goes_on_after_its_deadline_is_not_renewed() -> None:
+    inflight = Inflight(1)
+    running = inflight.add(delivery())
+
+    running.renew_until_s = time.monotonic() - 1
+    assert inflight.leases() == []
+
+    inflight.handler_ended(running)
+    assert len(inflight.leases()) == 1
 
 
 async def test_no_more_is_fetched_while_more_outcomes_wait_than_there_are_slots() -> None:

@@ -14,7 +14,7 @@ from streams.connection import connected, open_blocking_client, open_client, sho
 from streams.embedded import EmbeddedServer
 from streams.errors import ServerUnavailableError, SettingsError
 
-SECRET = "s3cr3t-Word"
+SECRET = "s3cr3t-Word"  # noqa: S105 - it opens nothing
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ SECRET = "s3cr3t-Word"
         ("redis://localhost:6379/0", "redis://localhost:6379/0"),
         ("redis://:pw@localhost:6379/0", "redis://:***@localhost:6379/0"),
         ("rediss://user:pw@redis.example/2", "rediss://user:***@redis.example/2"),
-        ("redis://user@localhost", "redis://user:***@localhost"),
+        ("redis://user-or-password@localhost", "redis://:***@localhost"),
         ("redis://localhost/0?password=pw", "redis://localhost/0"),
         ("unix://user:pw@/run/redis.sock?db=1", "unix://user:***@/run/redis.sock"),
         ("unix:///run/redis.sock", "unix:///run/redis.sock"),
@@ -86,6 +86,7 @@ def test_what_is_no_redis_url_is_refused_in_one_line(url: str) -> None:
         f"redis://:{SECRET}@[::1/0",
         f"redis://:{SECRET}@localhost/0?socket_timeout=soon",
         f"redis://:{SECRET}@localhost/0?colour=blue",
+        f"redis://:{SECRET}@localhost/0?decode_responses=true",
         f"redis://:a/{SECRET}@localhost:6379/0",
         f"REDIS://:{SECRET}@localhost:99999",
     ],
@@ -167,6 +168,6 @@ async def test_wrong_credentials_are_told_from_a_missing_server(
 async def test_no_command_is_sent_twice_by_the_client_library(redis_url: str) -> None:
     """A repeated XADD is a second job."""
     async with connected(redis_url) as client:
-        assert client.get_retry().get_retries() == 0
+        assert client.connection_pool.connection_kwargs["retry"].get_retries() == 0
     with open_blocking_client(redis_url) as blocking:
-        assert blocking.get_retry().get_retries() == 0
+        assert blocking.connection_pool.connection_kwargs["retry"].get_retries() == 0

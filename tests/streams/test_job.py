@@ -156,8 +156,13 @@ HOSTILE_VALUES = st.one_of(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
         max_leaves=5,
-    ).map(lambda value: orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME, default=str)
-          if _is_small(value) else b"{}"),
+    ).map(
+        lambda value: (
+            orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME, default=str)
+            if _is_small(value)
+            else b"{}"
+        )
+    ),
 )
 
 

@@ -61,7 +61,9 @@ def test_all_keys_of_a_partition_share_one_hash_tag_whatever_the_id(
 
 
 @given(
-    one=st.tuples(st.sampled_from(["job", "body", "history", "unique"]), st.text("a:}", min_size=1)),
+    one=st.tuples(
+        st.sampled_from(["job", "body", "history", "unique"]), st.text("a:}", min_size=1)
+    ),
     other=st.tuples(
         st.sampled_from(["job", "body", "history", "unique"]), st.text("a:}", min_size=1)
     ),

@@ -19,7 +19,9 @@ async def test_the_server_of_the_tests_is_safe(client: Redis) -> None:
     assert (facts.role, facts.eviction_policy) == ("master", "noeviction")
 
 
-@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random", "volatile-ttl", "volatile-lfu"])
+@pytest.mark.parametrize(
+    "policy", ["allkeys-lru", "allkeys-random", "volatile-ttl", "volatile-lfu"]
+)
 def test_a_server_that_evicts_is_refused_with_the_fix(policy: str) -> None:
     with pytest.raises(UnsafeServerError) as refusal:
         require_safe(replace(SAFE, eviction_policy=policy))
@@ -31,7 +33,9 @@ def test_a_server_that_evicts_is_refused_with_the_fix(policy: str) -> None:
 
 @pytest.mark.parametrize("version", ["6.0.16", "5.0.7", "2.8.0"])
 def test_a_server_that_is_too_old_is_refused(version: str) -> None:
-    with pytest.raises(UnsafeServerError, match=f"this Redis is {version} and Millstream needs 6.2"):
+    with pytest.raises(
+        UnsafeServerError, match=f"this Redis is {version} and Millstream needs 6.2"
+    ):
         require_safe(replace(SAFE, version=version))
 
 
@@ -50,7 +54,7 @@ async def test_the_facts_are_those_of_the_running_server(own_server: EmbeddedSer
         await client.config_set("maxmemory-policy", "allkeys-lru")
         await client.config_set("appendonly", "no")
         facts = await server_facts(client)
-        await client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        await client.replicaof("127.0.0.1", "1")
         demoted = await server_facts(client)
 
     assert (facts.eviction_policy, facts.aof_enabled, facts.role) == (

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from streams.cancel import Cancellation, cancel
 from streams.claim import LOSSES_MAX, Claimed, Lapsed, claim, sweep
 from streams.connection import open_blocking_client
-from streams.dead import DeadLetter, dead_letters, find_dead
+from streams.dead import DeadLetter, Replayed, dead_letters, find_dead, replay
 from streams.delayed import promote_due
 from streams.enqueue import Enqueued, enqueue
 from streams.fetch import fetch
@@ -52,12 +52,10 @@ class QueueUnderTest:
         """Enqueue."""
         return await enqueue(self.server, self.keys, jobs, length_max=length_max)
 
-    async def add_raw(
-        self, fields: dict[str, Any], priority: Priority = Priority.NORMAL
-    ) -> str:
+    async def add_raw(self, fields: dict[Any, Any], priority: Priority = Priority.NORMAL) -> str:
         """A plain XADD, as another service sends it; returns the entry."""
-        entry: bytes = await self.client.xadd(self.keys.stream(priority), dict(fields))
-        return entry.decode()
+        entry: Any = await self.client.xadd(self.keys.stream(priority), dict(fields))
+        return str(entry.decode())
 
     async def fetch(
         self, consumer: str = "one", *, slots: int = 100, served: int = 0
@@ -103,16 +101,8 @@ class QueueUnderTest:
         """Make it so that the consumers of *held* have been silent for a lease and a second."""
         for delivery in held:
             token = delivery.token
-            await self.client.execute_command(
-                "XCLAIM",
-                self.stream(token),
-                GROUP,
-                token.consumer,
-                0,
-                token.entry,
-                "IDLE",
-                by_ms,
-                "JUSTID",
+            await self.client.xclaim(
+                self.stream(token), GROUP, token.consumer, 0, [token.entry], idle=by_ms, justid=True
             )
 
     async def sweep(self, retention: Retention = RETENTION) -> list[Lapsed]:
@@ -145,13 +135,15 @@ class QueueUnderTest:
 
     async def cancel(self, job_id: str) -> Cancellation:
         """Ask for the end of a job."""
-        return await cancel(
-            self.server, self.keys, job_id, ended_ttl_ms=RETENTION.ended_ttl_ms
-        )
+        return await cancel(self.server, self.keys, job_id, ended_ttl_ms=RETENTION.ended_ttl_ms)
 
     async def look(self, job_id: str) -> JobView:
         """Everything about one job."""
         return await look(self.server, self.keys, job_id)
+
+    async def replay(self, letter: DeadLetter) -> Replayed:
+        """Make a dead job run again."""
+        return await replay(self.server, self.keys, letter)
 
     async def letters(self) -> list[DeadLetter]:
         """All dead letters."""
@@ -190,10 +182,8 @@ class QueueUnderTest:
 
     async def contents(self) -> dict[str, bytes]:
         """Everything that the server holds, key by key, to be compared before and after."""
-        held: dict[str, bytes] = {}
-        for key in sorted(await self.client.keys("*")):
-            held[key.decode()] = await self.client.dump(key)
-        return held
+        names: Any = await self.client.keys("*")
+        return {key.decode(): await self.client.dump(key) or b"" for key in sorted(names)}
 
     def stream(self, token: Token) -> str:
         """The stream of a delivery."""
@@ -202,5 +192,5 @@ class QueueUnderTest:
 
 def url_of(client: Redis) -> str:
     """Where *client* is connected to."""
-    place = client.get_connection_kwargs()
+    place = client.connection_pool.connection_kwargs
     return f"redis://{place['host']}:{place['port']}/{place.get('db') or 0}"

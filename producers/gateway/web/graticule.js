@@ -28,8 +28,8 @@ function draw(L, lines) {
   const south = Math.max(bounds.getSouth(), -LATITUDE_MAX);
   const north = Math.min(bounds.getNorth(), LATITUDE_MAX);
   const size = map.getSize();
-  const leftEdge = map.containerPointToLatLng([size.x - 58, 0]).lng;
-  const topEdge = map.containerPointToLatLng([0, size.y - 76]).lat;
+  const leftEdge = map.containerPointToLatLng([size.x - 44, 0]).lng;
+  const topEdge = map.containerPointToLatLng([0, size.y - 20]).lat;
 
   lines.clearLayers();
   for (const lng of multiples(west, east, step)) {

@@ -11,13 +11,11 @@ export function number(value) {
 
 export function drawLegend(canvas, ticks, style, units) {
   const context = canvas.getContext("2d");
-  const width = canvas.width / style.ramp.length;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  style.ramp.forEach((colour, i) => {
-    context.fillStyle = colour;
-    // A hair wider than its share, or the background shines through between two colours.
-    context.fillRect(i * width, 0, width + 0.5, canvas.height);
-  });
+  for (let x = 0; x < canvas.width; x += 1) {
+    context.fillStyle = style.ramp[Math.floor((x * style.ramp.length) / canvas.width)];
+    context.fillRect(x, 0, 1, canvas.height);
+  }
 
   const last = style.ticks.length - 1;
   const every = Math.ceil((TICK_PX_MIN * last) / canvas.clientWidth);

@@ -11,7 +11,7 @@ const ZOOM_MAX = 9;
 const element = (id) => document.getElementById(id);
 
 const map = L.map("map", {
-  center: [25, 0],
+  center: [20, 0],
   zoom: 3,
   minZoom: 1,
   maxZoom: ZOOM_MAX,
@@ -20,18 +20,21 @@ const map = L.map("map", {
   worldCopyJump: true,
   maxBounds: [[-85.06, -Infinity], [85.06, Infinity]],
 });
-L.control.zoom({ position: "topright" }).addTo(map);
+L.control.zoom({ position: "bottomright" }).addTo(map);
 graticule(L).addTo(map);
 map.on("mousemove", (event) => (element("position").textContent = position(event.latlng)));
 map.on("mouseout", () => (element("position").textContent = "–"));
 
 let layers = [];
 let tiles = null;
+let shownTime = null;
 
 function show() {
   const layer = layers.find((each) => each.name === element("layer").value);
   const style = layer.styles.find((each) => each.name === element("style").value);
-  element("time").textContent = moment(layer.time);
+  const time = layer.times[Number(element("step").value)];
+  shownTime = time;
+  element("time").textContent = moment(time);
   element("run").textContent = moment(layer.reference_time);
   element("range").textContent = layer.value_range
     ? `${number(layer.value_range[0])} to ${number(layer.value_range[1])} ${layer.units}`
@@ -40,7 +43,7 @@ function show() {
 
   const before = tiles;
   const path = [layer.name, style.name].map(encodeURIComponent).join("/");
-  tiles = L.tileLayer(`/tiles/${path}/{z}/{x}/{y}.png?time=${encodeURIComponent(layer.time)}`, {
+  tiles = L.tileLayer(`/tiles/${path}/{z}/{x}/{y}.png?time=${encodeURIComponent(time)}`, {
     maxZoom: ZOOM_MAX,
     className: "weather",
   });
@@ -68,6 +71,10 @@ function fill(select, names, titles, wanted) {
 function pickLayer(wantedStyle) {
   const layer = layers.find((each) => each.name === element("layer").value);
   const names = layer.styles.map((each) => each.name);
+  element("step").max = layer.times.length - 1;
+  element("step").disabled = layer.times.length < 2;
+  const step = layer.times.indexOf(shownTime ?? layer.time);
+  element("step").value = step < 0 ? layer.times.indexOf(layer.time) : step;
   fill(element("style"), names, names.map((name) => name.replaceAll("_", " ")), wantedStyle);
   show();
 }
@@ -108,6 +115,7 @@ async function start() {
   const [wantedLayer, wantedStyle] = location.hash.slice(1).split("/").map(decodeURIComponent);
   element("layer").addEventListener("change", () => pickLayer());
   element("style").addEventListener("change", show);
+  element("step").addEventListener("input", show);
   try {
     layers = await json("/api/layers");
   } catch (error) {

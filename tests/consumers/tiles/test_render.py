@@ -56,17 +56,26 @@ def indices(png: bytes) -> Bytes:
 @settings(deadline=None, max_examples=200)
 @given(cases())
 def test_colours_are_those_of_the_slow_way(case: Case) -> None:
-    """Never more than one colour off, and the same for 99.9 % of the pixels."""
+    """Never more than one colour off, and the same for 99.9 % of the pixels.
+
+    Where the exact value lies within float32's rounding of a threshold, either is right: on
+    a flat field a whole line of pixels may.
+    """
     mapping = map_tile(case.grid, case.target)
     if mapping is None:
         return
     field = bilinear(crop(case.values, mapping.window), mapping)
     fast = TEMPERATURE.indices(field).astype(int)
-    slow = exact_indices(TEMPERATURE, exact_field(case.values, case.grid, case.target))
+    exact = exact_field(case.values, case.grid, case.target)
+    slow = exact_indices(TEMPERATURE, exact)
 
     here = (fast > 0) & (slow > 0)
     assert np.abs(fast - slow)[here].max(initial=0) <= 1
-    assert (fast != slow).sum() <= max(2, 0.001 * fast.size)
+    rounding = 4 * np.spacing(np.float32(300))
+    either = exact_indices(TEMPERATURE, exact - rounding) != exact_indices(
+        TEMPERATURE, exact + rounding
+    )
+    assert ((fast != slow) & ~either).sum() <= max(2, 0.001 * fast.size)
 
 
 @settings(deadline=None, max_examples=80)

@@ -1,0 +1,308 @@
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyproj import Proj
+
+from consumers.handlers.tiles.dataerrors import GribError
+from consumers.handlers.tiles.field import Field, SkippedField
+from consumers.handlers.tiles.grid import GeographicGrid, ProjectedGrid
+from consumers.handlers.tiles.gribscan import GribScan, scan
+from tests.support.sampledata import GRIDS, needs_grids
+
+pytest.importorskip("eccodes")
+
+from consumers.handlers.tiles.codes import eccodes
+from consumers.handlers.tiles.grib import read_fields
+from tests.support.gribfiles import grib_message, regular_grid, write_grib
+
+RUN = datetime(2026, 11, 22, 6, tzinfo=UTC)
+SHAPE = (7, 12)
+VALUES = np.arange(84, dtype=float).reshape(SHAPE)
+
+
+def message(values: Any = VALUES, **keys: Any) -> bytes:
+    return grib_message(values, run=RUN, keys={**regular_grid(12, 7), **keys})
+
+
+def only(path: Path) -> Field:
+    [field] = read_fields(path)
+    assert isinstance(field, Field)
+    return field
+
+
+def test_a_field_has_its_name_time_units_and_values(tmp_path: Path) -> None:
+    keys = {"shortName": "2t", "forecastTime": 9}
+
+    field = only(write_grib(tmp_path / "f", [message(VALUES + 250, **keys)]))
+
+    assert (field.name, field.units) == ("TMP_2m", "K")
+    assert (field.reference_time, field.forecast) == (RUN, timedelta(hours=9))
+    assert field.grid == GeographicGrid(12, 7, 0.0, 90.0, 30.0, -30.0)
+    assert field.values.dtype == np.float32
+    np.testing.assert_allclose(field.values, VALUES + 250, rtol=1e-6)
+
+
+def test_grib_1_is_read_as_well(tmp_path: Path) -> None:
+    data = grib_message(
+        VALUES,
+        sample="regular_ll_pl_grib1",
+        run=RUN,
+        keys={**regular_grid(12, 7), "shortName": "t", "level": 850},
+    )
+
+    field = only(write_grib(tmp_path / "f", [data]))
+
+    assert field.name == "TMP_850mb"
+    assert field.reference_time == RUN
+    np.testing.assert_allclose(field.values, VALUES, atol=1e-4)
+
+
+def test_missing_points_are_nan_and_9999_is_a_value(tmp_path: Path) -> None:
+    values = VALUES.copy()
+    values[2, 3], values[4, 5] = np.nan, 9999
+
+    field = only(write_grib(tmp_path / "f", [message(values)]))
+
+    np.testing.assert_allclose(field.values, values, rtol=1e-5, atol=1e-3)
+
+
+def test_steps_may_be_minutes_and_spans_count_from_their_end(tmp_path: Path) -> None:
+    minutes = message(stepUnits="m", forecastTime=15)
+    span = message(productDefinitionTemplateNumber=8, shortName="tp", stepRange="6-12")
+
+    fields = list(read_fields(write_grib(tmp_path / "f", [minutes, span])))
+
+    assert [field.forecast for field in fields if isinstance(field, Field)] == [
+        timedelta(minutes=15),
+        timedelta(hours=12),
+    ]
+
+
+@pytest.mark.parametrize("west_first", [True, False])
+@pytest.mark.parametrize("north_first", [True, False])
+@pytest.mark.parametrize("by_column", [True, False])
+@pytest.mark.parametrize("boustrophedon", [True, False])
+def test_every_order_of_points_ends_with_each_value_in_its_place(
+    tmp_path: Path, *, west_first: bool, north_first: bool, by_column: bool, boustrophedon: bool
+) -> None:
+    """ecCodes says where each value of the file lies; so it lies in the grid."""
+    north, south = (90.0, -90.0) if north_first else (-90.0, 90.0)
+    west, east = (0.0, 330.0) if west_first else (330.0, 0.0)
+    data = message(
+        iScansNegatively=int(not west_first),
+        jScansPositively=int(not north_first),
+        jPointsAreConsecutive=int(by_column),
+        alternativeRowScanning=int(boustrophedon),
+        latitudeOfFirstGridPointInDegrees=north,
+        latitudeOfLastGridPointInDegrees=south,
+        longitudeOfFirstGridPointInDegrees=west,
+        longitudeOfLastGridPointInDegrees=east,
+    )
+    handle = eccodes.codes_new_from_message(data)
+    try:
+        places = {
+            key: eccodes.codes_get_array(handle, key)
+            for key in ("latitudes", "longitudes", "values")
+        }
+    except eccodes.FunctionNotImplementedError:
+        pytest.skip("ecCodes itself does not place points in this order")
+    finally:
+        eccodes.codes_release(handle)
+
+    field = only(write_grib(tmp_path / "f", [data]))
+
+    assert isinstance(field.grid, GeographicGrid)
+    assert (field.grid.lat0_deg, field.grid.dlat_deg) == (90.0, -30.0)
+    rows = np.round((90 - places["latitudes"]) / 30).astype(int)
+    cols = np.round(places["longitudes"] / 30).astype(int) % 12
+    np.testing.assert_allclose(field.values[rows, cols], places["values"], atol=1e-3)
+
+
+PROJECTIONS: dict[str, dict[str, Any]] = {
+    "lambert": {
+        "Latin1InDegrees": 38.5,
+        "Latin2InDegrees": 38.5,
+        "LaDInDegrees": 38.5,
+        "LoVInDegrees": 262.5,
+        "DxInMetres": 90_000,
+        "DyInMetres": 80_000,
+    },
+    "polar_stereographic": {
+        "orientationOfTheGridInDegrees": 210.0,
+        "LaDInDegrees": 60.0,
+        "DxInMetres": 90_000,
+        "DyInMetres": 80_000,
+    },
+}
+
+
+@pytest.mark.parametrize("kind", sorted(PROJECTIONS))
+@pytest.mark.parametrize("south_first", [True, False])
+def test_a_projected_grid_has_its_points_where_eccodes_has_them(
+    tmp_path: Path, kind: str, *, south_first: bool
+) -> None:
+    data = grib_message(
+        VALUES,
+        sample=f"{kind}_sfc_grib2" if kind != "lambert" else "GRIB2",
+        run=RUN,
+        keys={
+            "gridType": kind,
+            "Nx": 12,
+            "Ny": 7,
+            "latitudeOfFirstGridPointInDegrees": 40.0,
+            "longitudeOfFirstGridPointInDegrees": 250.0,
+            "jScansPositively": int(south_first),
+            "shapeOfTheEarth": 6,
+            **PROJECTIONS[kind],
+        },
+    )
+    handle = eccodes.codes_new_from_message(data)
+    lats, lons = (eccodes.codes_get_array(handle, key) for key in ("latitudes", "longitudes"))
+    eccodes.codes_release(handle)
+
+    grid = only(write_grib(tmp_path / "f", [data])).grid
+
+    assert isinstance(grid, ProjectedGrid)
+    x, y = Proj(grid.proj)(lons.reshape(SHAPE), lats.reshape(SHAPE))
+    np.testing.assert_allclose((x - grid.x0_m) / grid.dx_m, np.mgrid[0:7, 0:12][1], atol=1e-3)
+    np.testing.assert_allclose((y - grid.y0_m) / grid.dy_m, np.mgrid[0:7, 0:12][0], atol=1e-3)
+
+
+def test_a_gaussian_grid_keeps_its_own_latitudes(tmp_path: Path) -> None:
+    data = grib_message(sample="regular_gg_sfc_grib2")
+
+    grid = only(write_grib(tmp_path / "f", [data])).grid
+
+    assert isinstance(grid, GeographicGrid)
+    assert grid.lats_deg is not None
+    expected = np.degrees(np.arcsin(np.polynomial.legendre.leggauss(grid.ny)[0]))[::-1]
+    np.testing.assert_allclose(grid.lats_deg, expected, atol=1e-5)
+
+
+def test_a_grid_of_another_type_is_left_out_by_name(tmp_path: Path) -> None:
+    data = grib_message(sample="reduced_gg_sfc_grib2")
+
+    [skipped] = read_fields(write_grib(tmp_path / "f", [data]))
+
+    assert isinstance(skipped, SkippedField)
+    assert "its grid is of the type 'reduced_gg'; supported are lambert" in skipped.reason
+
+
+def test_damaged_values_are_told_with_the_number_of_the_field(tmp_path: Path) -> None:
+    whole = message()
+    # The number of values in section 5 no longer fits the grid.
+    at = whole.index(b"\x00\x00\x00\x15\x05") + 5
+    damaged = whole[:at] + b"\x00\x00\x00\x03" + whole[at + 4 :]
+    path = write_grib(tmp_path / "f", [message(), damaged])
+
+    with pytest.raises(GribError, match="field 2 cannot be decoded"):
+        list(read_fields(path))
+
+
+WHOLE = message()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 3 * len(WHOLE) - 1))
+def test_a_file_cut_anywhere_but_between_messages_is_not_whole(
+    tmp_path: Path, length: int
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes((WHOLE * 3)[:length])
+    complete, rest = divmod(length, len(WHOLE))
+
+    if not rest:
+        assert scan(path) == GribScan(complete, 0)
+    elif rest < 4 and complete:
+        # Less than the start of a message cannot be told from padding.
+        assert scan(path).messages == complete
+    else:
+        with pytest.raises(GribError) as caught:
+            scan(path)
+        noun = "message is" if complete == 1 else "messages are"
+        assert rest < 4 or f"not whole: {complete} {noun} complete" in str(caught.value)
+
+
+def test_bulletin_headers_between_messages_are_passed_over(tmp_path: Path) -> None:
+    header = b"\r\r\n001\r\r\nHHXA85 KWBC 220600\r\r\n"
+
+    found = scan(write_grib(tmp_path / "f", [header, WHOLE, header, WHOLE, b"\r\r\n\x03"]))
+
+    assert found == GribScan(2, 0)
+
+
+def test_the_rest_of_a_lost_message_is_passed_over_and_counted(tmp_path: Path) -> None:
+    found = scan(write_grib(tmp_path / "f", [WHOLE, bytes(5000), WHOLE, bytes(700)]))
+
+    assert found == GribScan(2, 5700)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "is empty"),
+        (b"{}", "is no GRIB file"),
+        (b"GRIB is a format" * 10, "is no GRIB file"),
+        (WHOLE[:-4] + b"8888", "does not end where it says"),
+        (WHOLE[:8] + bytes(8) + WHOLE[16:], "claims to have 0 bytes"),
+        (b"GRIB\x80\x00\x00\x01" + bytes(100), "convert it"),
+    ],
+)
+def test_what_is_no_whole_grib_file_is_told(tmp_path: Path, data: bytes, problem: str) -> None:
+    with pytest.raises(GribError, match=problem):
+        scan(write_grib(tmp_path / "f", [data]))
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(GribError, match="No such file"):
+        scan(tmp_path / "none")
+
+
+def test_eccodes_and_pyproj_live_in_one_process() -> None:
+    """Loaded in the other order, pyproj has no database and the process dies at its end."""
+    program = (
+        "import consumers.handlers.tiles.grib, pyproj\n"
+        "print(pyproj.CRS('EPSG:3857').to_epsg())\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3857\n", "")
+
+
+@needs_grids
+@pytest.mark.parametrize(
+    ("file", "layers"),
+    [
+        ("gfs_2p5_20110110t12z_f120.grib2", {"gfs_TMP_2m", "gfs_VGRD_10m", "gfs_TMP_10-40cm"}),
+        ("gfs_1p0_20061004t00z_f072_prmsl.grib2", {"gefs-m05_PRMSL_msl"}),
+        ("ecmwf_ifs_0p4_20240101t00z_gh250_gh700.grib2", {"ifs_HGT_250mb", "ifs_HGT_700mb"}),
+        ("nam211_80km_20180917t00z_anl.grib2", {"nam_UGRD_250mb", "nam_VGRD_250mb"}),
+        ("hrrr_3km_20221014t01z_15min_refc.grib2", {"hrrr_REFC_atmosphere"}),
+        ("hrdps_rotated_20260219t00z_cape.grib2", {"hrdps_CAPE_surface"}),
+        ("gfswave_atlocn_0p16_20230823t18z_f001.grib2", {"gfswave_HTSGW_surface"}),
+        ("aqm_alaska_polarstereo_20240516t12z_o3.grib2", {"aqm-ak_OZCON_sigma1"}),
+    ],
+)
+def test_real_files_have_the_layers_that_people_expect(file: str, layers: set[str]) -> None:
+    fields = [field for field in read_fields(GRIDS / file) if isinstance(field, Field)]
+
+    assert layers <= {f"{field.model}_{field.name}" for field in fields}
+
+
+@needs_grids
+def test_codes_of_mrms_are_no_measurements() -> None:
+    field = only(GRIDS / "mrms_conus_0p01_20230406t120039z_reflectivity.grib2")
+
+    assert (field.model, field.units) == ("mrms", "dBZ")
+    assert np.nanmin(field.values) > -99
+    assert field.reference_time == datetime(2023, 4, 6, 12, 0, 39, tzinfo=UTC)

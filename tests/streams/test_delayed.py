@@ -1,0 +1,157 @@
+"""Jobs that wait for their time, and its coming."""
+
+import anyio
+import pytest
+
+from streams.delayed import PROMOTE_MAX
+from streams.priority import LEVELS, Priority
+from streams.settle import Verdict
+from streams.state import State
+from tests.support.queues import QueueUnderTest, job
+
+pytestmark = pytest.mark.leaves_jobs
+
+
+@pytest.mark.parametrize("priority", LEVELS)
+async def test_a_due_job_enters_the_stream_of_its_priority(
+    queue: QueueUnderTest, priority: Priority
+) -> None:
+    await queue.add(job(id="a", delay_ms=60_000, priority=priority, payload=b"\x00\xff"))
+    await queue.make_due("a")
+
+    assert await queue.promote() == (1, None)
+
+    delivery = await queue.fetch_one()
+    assert (delivery.id, delivery.payload, delivery.token.level) == (
+        "a",
+        b"\x00\xff",
+        priority.level,
+    )
+    assert await queue.client.exists(queue.keys.body("a"), queue.keys.delayed) == 0
+    assert await queue.counter("promoted") == 1
+
+
+async def test_a_job_whose_time_has_not_come_stays(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a", delay_ms=60_000))
+
+    moved, wait_ms = await queue.promote()
+
+    assert moved == 0
+    assert wait_ms is not None
+    assert 0 < wait_ms <= 60_000
+    assert (await queue.look("a")).state is State.DELAYED
+
+
+async def test_nothing_waits_for_nothing(queue: QueueUnderTest) -> None:
+    assert await queue.promote() == (0, None)
+
+
+async def test_the_wait_until_the_next_job_counts_from_those_that_stay(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="a", delay_ms=60_000), job(id="b", delay_ms=60_000))
+    await queue.make_due("a")
+
+    moved, wait_ms = await queue.promote()
+
+    assert moved == 1
+    assert wait_ms is not None
+    assert 0 < wait_ms <= 60_000
+
+
+async def test_more_than_one_call_can_move_is_moved_by_the_next_one(queue: QueueUnderTest) -> None:
+    names = [f"job-{number}" for number in range(PROMOTE_MAX + 5)]
+    for start in range(0, len(names), 100):
+        await queue.add(*(job(id=name, delay_ms=60_000) for name in names[start : start + 100]))
+    await queue.make_due(*names)
+
+    assert await queue.promote() == (PROMOTE_MAX, 0)
+    assert await queue.promote() == (5, None)
+    assert {each.id for _ in range(2) for each in await queue.fetch()} == set(names)
+
+
+async def test_due_jobs_go_in_the_order_of_their_moments(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=name, delay_ms=60_000) for name in "abc"))
+    await queue.client.zadd(queue.keys.delayed, {"a": 3, "b": 1, "c": 2})
+
+    await queue.promote()
+
+    assert [each.id for each in await queue.fetch()] == ["b", "c", "a"]
+
+
+async def test_racing_promoters_move_each_job_once(queue: QueueUnderTest) -> None:
+    names = [f"job-{number}" for number in range(90)]
+    await queue.add(*(job(id=name, delay_ms=60_000) for name in names))
+    await queue.make_due(*names)
+    moved: list[int] = []
+
+    async def promote() -> None:
+        count, _ = await queue.promote()
+        moved.append(count)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(promote)
+
+    assert sum(moved) == 90
+    assert len(await queue.entries()) == 90
+    assert await queue.counter("promoted") == 90
+
+
+async def test_a_promoted_retry_knows_its_attempt_and_keeps_its_history(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="a"))
+    await queue.settle(await queue.fetch_one(), Verdict.RETRY)
+    await queue.promote()
+
+    again = await queue.fetch_one()
+
+    assert (again.id, again.attempt, again.epoch) == ("a", 2, 1)
+    view = await queue.look("a")
+    assert (view.state, view.attempt, len(view.history)) == (State.RUNNING, 2, 1)
+
+
+async def test_a_delayed_job_without_its_body_is_a_dead_letter_and_not_a_silence(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="a", kind="test.kind", delay_ms=60_000))
+    await queue.make_due("a")
+    await queue.client.delete(queue.keys.body("a"))
+
+    assert await queue.promote() == (0, None)
+
+    letter = await queue.letter("a")
+    view = await queue.look("a")
+    assert (letter.cause, letter.payload) == ("body lost", b"")
+    assert (view.state, view.cause, view.kind) == (State.DEAD, "body lost", "test.kind")
+    assert await queue.client.exists(queue.keys.delayed) == 0
+    assert await queue.counter("dead") == 1
+    assert await queue.counter("promoted") == 0
+
+
+@pytest.mark.xfail(strict=True, reason="promote does not declare the slot of a job that it buries")
+async def test_a_slot_opens_when_its_delayed_holder_lost_its_body(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a", unique="u", delay_ms=60_000))
+    await queue.make_due("a")
+    await queue.client.delete(queue.keys.body("a"))
+    await queue.promote()
+
+    [answer] = await queue.add(job(id="b", unique="u"))
+
+    assert answer.is_new
+
+
+async def test_a_delayed_job_whose_record_is_gone_runs_and_gets_a_record_again(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="a", kind="test.kind", delay_ms=60_000))
+    await queue.client.delete(queue.keys.job("a"))
+    await queue.make_due("a")
+
+    assert await queue.promote() == (1, None)
+
+    view = await queue.look("a")
+    assert (view.state, view.kind, view.priority) == (State.READY, "test.kind", Priority.NORMAL)
+    assert (await queue.cancel("a")).name == "CANCELLED"
+    assert await queue.entries() == []

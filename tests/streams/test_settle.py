@@ -1,0 +1,593 @@
+"""Ending deliveries: once each, and only by whoever has them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import orjson
+import pytest
+
+from streams.cancel import Cancellation
+from streams.job import Delivery, Token
+from streams.jobs import peek_state
+from streams.keys import NOBODY
+from streams.priority import LEVELS, Priority
+from streams.settle import SETTLE_MAX, Outcome, Retention, Settled, Verdict, settle
+from streams.state import State
+from tests.support.queues import RETENTION, QueueUnderTest, job, row
+
+pytestmark = pytest.mark.leaves_jobs
+
+LOST, RECORDED, REPEATED = Settled.LOST, Settled.RECORDED, Settled.REPEATED
+VERDICTS = list(Verdict)
+ENDING = [Verdict.COMPLETED, Verdict.DEAD, Verdict.CANCELLED]
+COMING_BACK = [Verdict.RETRY, Verdict.PARKED, Verdict.RELEASED]
+
+
+async def taken(queue: QueueUnderTest, **options: Any) -> Delivery:
+    """A job that is enqueued and fetched by the consumer `one`."""
+    await queue.add(job(**{"id": "a", **options}))
+    return await queue.fetch_one()
+
+
+async def test_completed_leaves_a_record_with_the_result_and_nothing_else(
+    queue: QueueUnderTest,
+) -> None:
+    delivery = await taken(queue)
+
+    assert await queue.settle(delivery, Verdict.COMPLETED, detail=b'{"a":1}') is RECORDED
+
+    view = await queue.look("a")
+    assert (view.state, view.result, view.entry, view.owner) == (
+        State.COMPLETED,
+        {"a": 1},
+        "",
+        "",
+    )
+    assert view.ended_ms is not None
+    assert view.history == (orjson.loads(row(1)),)
+    assert (await queue.entries(), await queue.pending()) == ([], [])
+    assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.ended_ttl_ms
+    assert await queue.counter("completed") == 1
+
+
+async def test_a_job_without_a_result_has_none(queue: QueueUnderTest) -> None:
+    await queue.settle(await taken(queue), Verdict.COMPLETED)
+
+    assert (await queue.look("a")).result is None
+    assert await peek_state(queue.server, queue.keys, "a") == (State.COMPLETED, b"")
+
+
+async def test_retry_waits_its_delay_and_costs_an_attempt(queue: QueueUnderTest) -> None:
+    delivery = await taken(queue, attempts_max=5, meta={"a": 1}, timeout_ms=7, payload=b"\x00")
+
+    assert await queue.settle(delivery, Verdict.RETRY, delay_ms=60_000) is RECORDED
+
+    view = await queue.look("a")
+    now_ms = int(delivery.token.entry.partition("-")[0])
+    assert (view.state, view.attempt, view.entry, view.parked) == (State.DELAYED, 2, "", "")
+    assert view.due_ms is not None
+    assert 60_000 <= view.due_ms - now_ms < 90_000
+    assert await queue.client.ttl(queue.keys.job("a")) == -1
+    assert (await queue.entries(), await queue.pending()) == ([], [])
+    assert await queue.counter("retried") == 1
+    await queue.make_due("a")
+    await queue.promote()
+    again = await queue.fetch_one()
+    unchanged = ("id", "kind", "payload", "attempts_max", "timeout_ms", "meta", "enqueued_ms")
+    for name in unchanged:
+        assert getattr(again, name) == getattr(delivery, name)
+    assert (again.attempt, again.epoch) == (2, 1)
+
+
+async def test_parked_waits_and_costs_nothing(queue: QueueUnderTest) -> None:
+    delivery = await taken(queue)
+
+    answer = await queue.settle(delivery, Verdict.PARKED, detail="unknown kind", delay_ms=60_000)
+
+    view = await queue.look("a")
+    assert answer is RECORDED
+    assert (view.state, view.attempt, view.parked) == (State.DELAYED, 1, "unknown kind")
+    assert view.history == ()
+    assert await queue.counter("parked") == 1
+
+
+async def test_a_reason_to_park_is_forgotten_when_the_job_is_tried(queue: QueueUnderTest) -> None:
+    await queue.settle(await taken(queue), Verdict.PARKED, detail="unknown kind")
+    await queue.promote()
+    await queue.settle(await queue.fetch_one(), Verdict.RETRY, delay_ms=60_000)
+
+    assert (await queue.look("a")).parked == ""
+
+
+async def test_dead_tells_the_whole_story_in_its_letter(queue: QueueUnderTest) -> None:
+    delivery = await taken(
+        queue, payload=b"\x00\xff", meta={"a": 1}, priority=Priority.HIGH, unique="u"
+    )
+    await queue.settle(delivery, Verdict.RETRY)
+    await queue.promote()
+
+    answer = await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="attempts used up")
+
+    letter, view = await queue.letter("a"), await queue.look("a")
+    assert answer is RECORDED
+    assert (letter.id, letter.kind, letter.payload) == ("a", "test.echo", b"\x00\xff")
+    assert (letter.priority, letter.cause, letter.losses) == (
+        Priority.HIGH,
+        "attempts used up",
+        0,
+    )
+    assert letter.history == (orjson.loads(row(1)), orjson.loads(row(2)))
+    assert letter.fields["meta"] == b'{"a":1}'
+    assert letter.last_error == "E: m"
+    assert (view.state, view.cause, view.dead_entry) == (
+        State.DEAD,
+        "attempts used up",
+        letter.dead_entry,
+    )
+    assert (view.ended_ms, view.history) == (letter.died_ms, letter.history)
+    assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.dead_ttl_ms
+    assert 0 < await queue.client.pttl(queue.keys.history("a")) <= RETENTION.dead_ttl_ms
+    assert (await queue.entries(Priority.HIGH), await queue.pending(Priority.HIGH)) == ([], [])
+    assert await queue.counter("dead") == 1
+
+
+async def test_cancelled_is_an_end(queue: QueueUnderTest) -> None:
+    assert await queue.settle(await taken(queue), Verdict.CANCELLED) is RECORDED
+
+    view = await queue.look("a")
+    assert (view.state, view.result, len(view.history)) == (State.CANCELLED, None, 1)
+    assert await queue.counter("cancelled") == 1
+
+
+async def test_released_keeps_its_place_and_costs_nothing(queue: QueueUnderTest) -> None:
+    delivery = await taken(queue)
+
+    assert await queue.settle(delivery, Verdict.RELEASED) is RECORDED
+
+    view = await queue.look("a")
+    assert (view.state, view.attempt, view.released, view.losses) == (State.READY, 1, 1, 0)
+    assert (view.owner, view.entry) == ("", delivery.token.entry)
+    assert await queue.pending() == [(delivery.token.entry, NOBODY, 1)]
+    again = await queue.fetch_one("two")
+    assert (again.id, again.attempt, again.token.deliveries) == ("a", 1, 2)
+    assert await queue.counter("released") == 1
+    assert await queue.counter("lost") == 0
+
+
+@pytest.mark.parametrize("verdict", [*ENDING, Verdict.RETRY, Verdict.PARKED])
+async def test_the_history_has_the_life_of_the_record(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    await queue.settle(await taken(queue), Verdict.RETRY)
+    await queue.promote()
+
+    await queue.settle(await queue.fetch_one(), verdict, delay_ms=60_000)
+
+    life, history_life = (
+        await queue.client.pttl(key) for key in (queue.keys.job("a"), queue.keys.history("a"))
+    )
+    assert (life > 0) == (history_life > 0) == (verdict in ENDING)
+    assert abs(life - history_life) < 1000
+
+
+async def zombie_after_claim(queue: QueueUnderTest, delivery: Delivery) -> None:
+    await queue.lapse(delivery)
+    assert (await queue.claim("two")).deliveries
+
+
+async def zombie_after_its_own_claim(queue: QueueUnderTest, delivery: Delivery) -> None:
+    """The same consumer has it again: only the delivery count tells the two apart."""
+    await queue.lapse(delivery)
+    assert (await queue.claim("one")).deliveries
+
+
+async def handed_back(queue: QueueUnderTest, delivery: Delivery) -> None:
+    await queue.settle(delivery, Verdict.RELEASED)
+    await queue.client.hdel(queue.keys.job("a"), "token")
+
+
+async def handed_back_and_taken(queue: QueueUnderTest, delivery: Delivery) -> None:
+    await handed_back(queue, delivery)
+    await queue.fetch_one("two")
+
+
+async def ended_by_the_next_owner(queue: QueueUnderTest, delivery: Delivery) -> None:
+    await queue.lapse(delivery)
+    [again] = (await queue.claim("two")).deliveries
+    await queue.settle(again, Verdict.COMPLETED, detail=b'"theirs"')
+
+
+async def retried_by_the_next_owner(queue: QueueUnderTest, delivery: Delivery) -> None:
+    await queue.lapse(delivery)
+    [again] = (await queue.claim("two")).deliveries
+    await queue.settle(again, Verdict.RETRY)
+    await queue.promote()
+    await queue.fetch_one("two")
+
+
+async def group_is_gone(queue: QueueUnderTest, delivery: Delivery) -> None:
+    await queue.client.xgroup_destroy(queue.stream(delivery.token), "millstream")
+
+
+async def everything_is_gone(queue: QueueUnderTest, delivery: Delivery) -> None:
+    assert delivery
+    await queue.client.flushdb()
+    await queue.open()
+
+
+WAYS_TO_LOSE = [
+    zombie_after_claim,
+    zombie_after_its_own_claim,
+    handed_back,
+    handed_back_and_taken,
+    ended_by_the_next_owner,
+    retried_by_the_next_owner,
+    group_is_gone,
+    everything_is_gone,
+]
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("lose", WAYS_TO_LOSE)
+async def test_a_stale_token_changes_nothing_and_is_counted(
+    queue: QueueUnderTest,
+    lose: Callable[[QueueUnderTest, Delivery], Awaitable[None]],
+    verdict: Verdict,
+) -> None:
+    delivery = await taken(queue)
+    await lose(queue, delivery)
+    fenced = await queue.counter("fenced")
+    before = await queue.contents()
+
+    assert await queue.settle(delivery, verdict, detail=b'"mine"', delay_ms=0) is LOST
+
+    after = await queue.contents()
+    counters = queue.keys.counters
+    assert {**after, counters: b""} == {**before, counters: b""}
+    assert await queue.counter("fenced") == fenced + 1
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"consumer": "two"},
+        {"consumer": NOBODY},
+        {"deliveries": 2},
+        {"deliveries": 0},
+        {"entry": "1-1"},
+        {"level": 1},
+    ],
+)
+async def test_each_part_of_the_token_counts(
+    queue: QueueUnderTest, forged: dict[str, Any]
+) -> None:
+    delivery = await taken(queue)
+    other = replace(delivery, token=replace(delivery.token, **forged))
+
+    assert await queue.settle(other, Verdict.COMPLETED) is LOST
+    assert await queue.settle(delivery, Verdict.COMPLETED) is RECORDED
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+async def test_a_repeated_settle_says_so_and_records_nothing_twice(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    """Its first answer may have been lost on the way."""
+    delivery = await taken(queue)
+    assert await queue.settle(delivery, verdict, delay_ms=60_000) is RECORDED
+    before = await queue.contents()
+
+    assert await queue.settle(delivery, verdict, delay_ms=60_000) is REPEATED
+
+    assert await queue.contents() == before
+
+
+async def test_the_same_outcome_twice_in_one_call_is_recorded_once(queue: QueueUnderTest) -> None:
+    outcome = Outcome(await taken(queue), Verdict.RETRY, attempt=row(1), delay_ms=60_000)
+
+    assert await queue.settle_all([outcome, outcome]) == [RECORDED, REPEATED]
+    assert len((await queue.look("a")).history) == 1
+    assert await queue.counter("retried") == 1
+
+
+async def test_a_lost_outcome_twice_in_one_call_is_lost_twice(queue: QueueUnderTest) -> None:
+    outcome = Outcome(await taken(queue), Verdict.COMPLETED)
+    await queue.client.xack(queue.keys.stream(Priority.NORMAL), "millstream", "0-0")
+    await zombie_after_claim(queue, outcome.delivery)
+
+    assert await queue.settle_all([outcome, outcome]) == [LOST, LOST]
+    assert await queue.counter("fenced") == 2
+
+
+async def test_one_call_ends_many_in_their_order_and_a_stale_one_stops_no_other(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(*(job(id=str(n), priority=LEVELS[n % 4]) for n in range(len(VERDICTS))))
+    held = {each.id: each for each in await queue.fetch()}
+    stale = held["2"]
+    await queue.lapse(stale)
+    await queue.claim("two")
+
+    answers = await queue.settle_all(
+        [
+            Outcome(held[str(n)], verdict, b'"x"', row(1), 60_000)
+            for n, verdict in enumerate(VERDICTS)
+        ]
+    )
+
+    assert answers == [LOST if n == 2 else RECORDED for n in range(len(VERDICTS))]
+    states = {n: (await queue.look(n)).state for n in held}
+    assert states == {
+        "0": State.COMPLETED,
+        "1": State.DELAYED,
+        "2": State.RUNNING,
+        "3": State.DEAD,
+        "4": State.READY,
+        "5": State.CANCELLED,
+    }
+
+
+async def test_a_call_of_full_size_with_full_histories_is_taken(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=str(n), payload=b"x" * 20_000) for n in range(SETTLE_MAX)))
+    held = await queue.fetch()
+    long_row = orjson.dumps({"attempt": 1, "traceback": "x" * 8000})
+
+    answers = await queue.settle_all(
+        [Outcome(each, Verdict.DEAD, "cause", long_row) for each in held]
+    )
+
+    assert answers == [RECORDED] * SETTLE_MAX
+    assert len(await queue.letters()) == SETTLE_MAX
+
+
+async def test_a_call_has_a_bound_and_nothing_is_a_call_too(queue: QueueUnderTest) -> None:
+    outcome = Outcome(await taken(queue), Verdict.COMPLETED)
+
+    assert await queue.settle_all([]) == []
+    with pytest.raises(ValueError, match="one call takes 100 outcomes, got 101"):
+        await settle(
+            queue.server, queue.keys, "one", [outcome] * (SETTLE_MAX + 1), RETENTION
+        )
+
+
+async def test_racing_settles_of_one_delivery_record_one_outcome(queue: QueueUnderTest) -> None:
+    delivery = await taken(queue)
+    answers: list[Settled] = []
+
+    async def end(verdict: Verdict) -> None:
+        answers.append(await queue.settle(delivery, verdict, delay_ms=60_000))
+
+    async with anyio.create_task_group() as tasks:
+        for verdict in VERDICTS * 3:
+            tasks.start_soon(end, verdict)
+
+    assert answers.count(RECORDED) == 1
+    names = ["completed", "retried", "parked", "dead", "released", "cancelled"]
+    assert sum([await queue.counter(name) for name in names]) == 1
+
+
+async def test_the_history_keeps_the_first_ten_and_the_last_forty(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a", attempts_max=1000))
+    for number in range(1, 101):
+        await queue.settle(await queue.fetch_one(), Verdict.RETRY, attempt=row(number))
+        await queue.promote()
+        kept = [each["attempt"] for each in (await queue.look("a")).history]
+        first, last = range(1, min(number, 10) + 1), range(max(11, number - 39), number + 1)
+        assert kept == [*first, *last]
+
+    await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="x", attempt=row(101))
+
+    letter = await queue.letter("a")
+    assert [each["attempt"] for each in letter.history][:10] == list(range(1, 11))
+    assert [each["attempt"] for each in letter.history][-40:] == list(range(62, 102))
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+async def test_a_run_that_nobody_describes_leaves_no_hole_in_the_history(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    """An empty row would break the JSON of the dead letter around it."""
+    delivery = await taken(queue)
+    [answer] = await queue.settle_all([Outcome(delivery, verdict)])
+
+    assert answer is RECORDED
+    assert (await queue.look("a")).history == ()
+    assert all(letter.history == () for letter in await queue.letters())
+
+
+async def test_no_token_and_no_fence_ever_comes_again(queue: QueueUnderTest) -> None:
+    """Over hand-backs, losses, own claims, retries, parking and a replay."""
+    tokens: list[Token] = []
+    fences: list[int] = []
+
+    async def next_one(consumer: str = "one") -> Delivery:
+        delivery = await queue.fetch_one(consumer)
+        seen(delivery)
+        return delivery
+
+    def seen(delivery: Delivery) -> None:
+        tokens.append(delivery.token)
+        fences.append(delivery.fence)
+
+    await queue.add(job(id="a"))
+    for _ in range(2):
+        await queue.settle(await next_one(), Verdict.RELEASED)
+        await queue.settle(await next_one("two"), Verdict.RELEASED)
+        held = await next_one()
+        for consumer in ("two", "two", "one"):
+            await queue.lapse(held)
+            [held] = (await queue.claim(consumer)).deliveries
+            seen(held)
+        await queue.settle(held, Verdict.RETRY)
+        await queue.promote()
+        await queue.settle(await next_one(), Verdict.PARKED)
+        await queue.promote()
+        await queue.settle(await next_one(), Verdict.DEAD, detail="x")
+        await queue.replay(await queue.letter("a"))
+    seen(await queue.fetch_one())
+
+    assert len(set(tokens)) == len(tokens)
+    assert fences == sorted(set(fences))
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+async def test_an_entry_that_was_sent_by_a_plain_xadd_gets_its_record_at_its_first_end(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    entry = await queue.add_raw({"kind": "test.echo", "payload": "{}"}, Priority.LOW)
+    delivery = await queue.fetch_one()
+    assert await queue.record(delivery.id) == {}
+
+    answer = await queue.settle(delivery, verdict, detail=b'"x"', delay_ms=60_000)
+
+    view = await queue.look(f"low-{entry}")
+    assert answer is RECORDED
+    assert (view.kind, view.priority) == ("test.echo", Priority.LOW)
+    assert view.state is {
+        Verdict.COMPLETED: State.COMPLETED,
+        Verdict.RETRY: State.DELAYED,
+        Verdict.PARKED: State.DELAYED,
+        Verdict.DEAD: State.DEAD,
+        Verdict.RELEASED: State.READY,
+        Verdict.CANCELLED: State.CANCELLED,
+    }[verdict]
+
+
+async def test_a_raw_entry_keeps_its_id_and_foreign_fields_over_its_attempts(
+    queue: QueueUnderTest,
+) -> None:
+    entry = await queue.add_raw({"kind": "a", "payload": "{}", "colour": b"\xffblue"})
+    await queue.settle(await queue.fetch_one(), Verdict.RETRY)
+    await queue.promote()
+    again = await queue.fetch_one()
+    await queue.settle(again, Verdict.DEAD, detail="x")
+
+    letter = await queue.letter(f"normal-{entry}")
+    assert (again.id, again.attempt) == (f"normal-{entry}", 2)
+    assert letter.fields["colour"] == b"\xffblue"
+
+
+async def test_an_unusable_id_is_replaced_in_the_dead_letter_too(queue: QueueUnderTest) -> None:
+    """Who lists dead letters must be able to name, replay and purge this one."""
+    entry = await queue.add_raw({"kind": "a", "payload": "{}", "id": b"\x1b[31m\xff red"})
+    delivery = await queue.fetch_one()
+    await queue.settle(delivery, Verdict.DEAD, detail="malformed entry")
+
+    letter = await queue.letter(f"normal-{entry}")
+    assert (await queue.look(letter.id)).dead_entry == letter.dead_entry
+    assert (await queue.replay(letter)).name == "READY"
+    assert (await queue.fetch_one()).id == delivery.id
+
+
+async def test_numbers_of_an_entry_stay_exact_when_it_is_tried_again(
+    queue: QueueUnderTest,
+) -> None:
+    """Lua writes numbers of more than fourteen digits in another form."""
+    epoch, attempt = 2**53 - 2, 10**15
+    fields = {"kind": "a", "payload": "{}", "id": "a", "epoch": epoch, "attempt": attempt}
+    await queue.add_raw(fields)
+    await queue.settle(await queue.fetch_one(), Verdict.RETRY)
+    await queue.promote()
+
+    again = await queue.fetch_one()
+
+    assert (again.epoch, again.attempt, again.flaw) == (epoch + 1, attempt + 1, "")
+
+
+async def test_an_entry_with_more_fields_than_can_be_moved_is_cut_and_not_stuck(
+    queue: QueueUnderTest,
+) -> None:
+    fields = {"kind": "a", "payload": "{}", "id": "a"} | {f"f{n}": "x" for n in range(5000)}
+    await queue.add_raw(fields)
+
+    assert await queue.settle(await queue.fetch_one(), Verdict.RETRY) is RECORDED
+    await queue.promote()
+    again = await queue.fetch_one()
+    assert (again.id, again.attempt, again.flaw) == ("a", 2, "")
+    assert await queue.settle(again, Verdict.DEAD, detail="x") is RECORDED
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+async def test_a_body_that_was_deleted_under_a_running_job_is_never_silent(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    """What can be recorded without the body is; the rest is a dead letter that says so."""
+    delivery = await taken(queue, kind="test.kind", unique="u")
+    await queue.client.xdel(queue.stream(delivery.token), delivery.token.entry)
+
+    assert await queue.settle(delivery, verdict, detail=b'"x"') is RECORDED
+
+    view = await queue.look("a")
+    assert view.kind == "test.kind"
+    assert await queue.pending() == []
+    if verdict in {Verdict.COMPLETED, Verdict.CANCELLED}:
+        assert view.state.is_end
+        assert await queue.letters() == []
+    else:
+        assert (view.state, view.cause) == (State.DEAD, "body lost")
+        letter = await queue.letter("a")
+        assert (letter.id, letter.cause, letter.payload) == ("a", "body lost", b"")
+    assert (await queue.add(job(id="b", unique="u")))[0].is_new
+
+
+@pytest.mark.parametrize("verdict", COMING_BACK)
+async def test_a_job_whose_end_was_asked_for_does_not_come_back(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    """Its handler failed, or was stopped, between the request and the next renewal."""
+    delivery = await taken(queue, unique="u")
+    assert await queue.cancel("a") is Cancellation.ASKED
+
+    assert await queue.settle(delivery, verdict, delay_ms=60_000) is RECORDED
+
+    assert (await queue.look("a")).state is State.CANCELLED
+    assert await queue.client.exists(queue.keys.cancel, queue.keys.delayed) == 0
+    assert (await queue.entries(), await queue.pending()) == ([], [])
+    assert (await queue.add(job(id="b", unique="u")))[0].is_new
+    assert await queue.settle(delivery, verdict, delay_ms=60_000) is REPEATED
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Verdict.COMPLETED, State.COMPLETED),
+        (Verdict.DEAD, State.DEAD),
+        (Verdict.CANCELLED, State.CANCELLED),
+    ],
+)
+async def test_an_end_stays_what_it_was_although_another_one_was_asked_for(
+    queue: QueueUnderTest, verdict: Verdict, state: State
+) -> None:
+    delivery = await taken(queue)
+    await queue.cancel("a")
+    await queue.settle(delivery, verdict)
+
+    assert (await queue.look("a")).state is state
+    assert await queue.client.exists(queue.keys.cancel) == 0
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="two plain XADDs with one id share one place among the delayed jobs",
+)
+async def test_two_raw_entries_with_one_id_are_two_jobs_to_their_ends(
+    queue: QueueUnderTest,
+) -> None:
+    """docs/wire.md: each XADD is an entry. The second retry overwrites the first one's body."""
+    for payload in (b"1", b"2"):
+        await queue.add_raw({"kind": "a", "payload": payload, "id": "same"})
+    for delivery in await queue.fetch():
+        await queue.settle(delivery, Verdict.RETRY)
+    await queue.promote()
+
+    assert {each.payload for each in await queue.fetch()} == {b"1", b"2"}
+
+
+async def test_records_end_when_the_retention_says(queue: QueueUnderTest) -> None:
+    short = Retention(RETENTION.lease_ms, ended_ttl_ms=1, dead_ttl_ms=1)
+    for verdict in ENDING:
+        await queue.settle(await taken(queue), verdict, retention=short)
+        while await queue.client.exists(queue.keys.job("a"), queue.keys.history("a")):
+            await anyio.lowlevel.checkpoint()
