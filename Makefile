@@ -59,7 +59,7 @@ $(VENV)/.ready-%: pyproject.toml
 	fi; \
 	echo "Installing into $(VENV) with $${uv:-pip} ($$($(BIN)/python --version)) ..."; \
 	if [ -n "$$uv" ]; then \
-	  uv pip install --quiet --python $(BIN)/python $(NEEDS); \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python $(NEEDS); \
 	else \
 	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
 	  $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'; \

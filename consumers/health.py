@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -19,6 +20,8 @@ from consumers.errors import HealthPortError
 STALL_S = 10.0
 #: How often the loop says that it turns.
 TURN_S = 0.5
+#: A client that says nothing for so long is hung up on.
+CLIENT_TIMEOUT_S = 5
 
 
 class Health:
@@ -68,7 +71,7 @@ def serve_health(
     """
     try:
         server = make_server(
-            host, port, _Routes(health, registry), WSGIServer, handler_class=_QuietHandler
+            host, port, _Routes(health, registry), _Server, handler_class=_QuietHandler
         )
     except OSError as error:
         raise HealthPortError(host, port, error) from error
@@ -106,6 +109,17 @@ def _answer(start: StartResponse, flaw: str) -> list[bytes]:
     return [(flaw or "ok").encode() + b"\n"]
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread a connection, so that a client that says nothing keeps no probe waiting."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients leave in the middle, and scanners talk nonsense."""
+
+
 class _QuietHandler(WSGIRequestHandler):
+    timeout = CLIENT_TIMEOUT_S
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing: probes come every few seconds."""

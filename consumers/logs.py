@@ -19,6 +19,8 @@ from consumers.redaction import redacted
 
 #: A value is cut here: a log line is for reading, the dead letter has everything.
 VALUE_CHARS_MAX = 2_000
+#: Larger numbers are written as text: JSON readers have 64 bits.
+_INTEGER_END = 2**63
 
 Logger = FilteringBoundLogger
 
@@ -42,12 +44,21 @@ def open_logger(level: str, **bound: str) -> Logger:
 
 
 def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Bound each text and take passwords out of it."""
+    """Make each value something that JSON can hold, bound it, and take passwords out of it."""
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = redacted(value)[:VALUE_CHARS_MAX]
+        event[name] = _shown(value)
     return event
 
 
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) < _INTEGER_END:
+        return value
+    if isinstance(value, list | tuple):
+        return [_shown(each) for each in value]
+    return redacted(value if isinstance(value, str) else repr(value))[:VALUE_CHARS_MAX]
+
+
 def _dumps(event: Any, **_options: Any) -> bytes:
-    return orjson.dumps(event, default=repr)
+    return orjson.dumps(event)

@@ -105,7 +105,7 @@ def _map_layer(selection: Selection, times: tuple[datetime, ...]) -> MapLayer:
     shown = None if value_range is None else tuple(unit.shown(value) for value in value_range)
     return MapLayer(
         name=dataset.layer,
-        title=f"{_TITLES.get(parameter, parameter)}, {_level(level)}",
+        title=", ".join(filter(None, (_TITLES.get(parameter, parameter), _level(level)))),
         units=unit.sign,
         time=dataset.valid_time,
         times=times,
@@ -135,9 +135,9 @@ def _map_style(style: Style, unit: _Unit) -> MapStyle:
 
 
 def _level(level: str) -> str:
-    """`2m` as `2 m`, `850mb` as `850 hPa`, `msl` as `mean sea level`."""
+    """`2m` as `2 m`, `850mb` as `850 hPa`; nothing for `msl`, which the titles name."""
     if level == "msl":
-        return "mean sea level"
+        return ""
     for unit, sign in (("mb", "hPa"), ("cm", "cm"), ("m", "m")):
         number = level.removesuffix(unit)
         if number != level and number.replace("-", "").replace(".", "").isdigit():

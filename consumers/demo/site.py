@@ -51,14 +51,19 @@ def open_port(port: int | None) -> socket.socket:
         ) from error
 
 
+def url_of(listener: socket.socket) -> str:
+    """Where a browser finds what is served on *listener*."""
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}/"
+
+
 @asynccontextmanager
 async def serving(
-    server: Server, queue: str, layers: Sequence[MapLayer], port: int | None
-) -> AsyncGenerator[str]:
-    """The gateway at the URL that is yielded.
+    server: Server, queue: str, layers: Sequence[MapLayer], listener: socket.socket
+) -> AsyncGenerator[None]:
+    """The gateway on *listener*, until the block ends.
 
     Raises:
-        CommandError: the port is not free.
         AssetsMissing: the files of the map page are not installed.
     """
 
@@ -76,13 +81,12 @@ async def serving(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
     )
     web = _Server(config)
-    with open_port(port) as listener:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_serve, web, listener)
-            try:
-                yield "http://{}:{}/".format(*listener.getsockname())
-            finally:
-                web.should_exit = True
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_serve, web, listener)
+        try:
+            yield
+        finally:
+            web.should_exit = True
 
 
 async def _serve(web: uvicorn.Server, listener: socket.socket) -> None:

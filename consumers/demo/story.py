@@ -17,7 +17,7 @@ from consumers.demo.forecast import ingest_forecast
 from consumers.demo.ground import QUEUE, Ground, in_thread, open_ground
 from consumers.demo.progress import shown_progress
 from consumers.demo.sheet import write_sheet
-from consumers.demo.site import serving
+from consumers.demo.site import open_port, serving, url_of
 from consumers.demo.summary import summary
 from consumers.demo.warming import Figures, Warming
 from consumers.handlers.tiles.system import open_data
@@ -65,19 +65,19 @@ async def _stage(
 ) -> AsyncGenerator[tuple[Warming, list[MapLayer], str]]:
     """Redis, forecast, workers and HTTP server; all gone when the block ends."""
     plan.out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="millstream-demo-") as directory:
+    with (
+        open_port(plan.port) as listener,
+        tempfile.TemporaryDirectory(prefix="millstream-demo-") as directory,
+    ):
         async with open_ground(plan.environment, Path(directory)) as ground:
             console.print(ground.about)
             layers = await _ingest(plan, console, ground)
             crew = Crew(WORKERS, ground.environment, plan.out_dir)
-            async with (
-                in_thread(crew),
-                serving(ground.server, QUEUE, layers, plan.port) as url,
-            ):
+            async with in_thread(crew), serving(ground.server, QUEUE, layers, listener):
                 workers = ", ".join(f"{name} (pid {pid})" for name, pid in crew.pids.items())
                 console.print(f"Workers: {workers}")
-                console.print(f"Map: {url}")
-                yield Warming(ground.server, QUEUE, layers[0], crew), layers, url
+                console.print(f"Map: {url_of(listener)}")
+                yield Warming(ground.server, QUEUE, layers[0], crew), layers, url_of(listener)
 
 
 async def _ingest(plan: Plan, console: Console, ground: Ground) -> list[MapLayer]:

@@ -16,7 +16,7 @@ def summary(figures: Figures, layer: MapLayer, sheet: Path) -> RenderableType:
     table.add_column(style="dim")
     good, bad = "green", "bold red"
     all_there = figures.rendered == figures.tiles
-    for name, text, style in (
+    rows = [
         ("tiles", f"{figures.rendered} of {figures.tiles}", good if all_there else bad),
         ("time", f"{figures.seconds:.1f} s, {figures.per_second:.0f} tiles/s", ""),
         ("retries", str(figures.retries), ""),
@@ -25,7 +25,10 @@ def summary(figures: Figures, layer: MapLayer, sheet: Path) -> RenderableType:
         ("pending", str(figures.pending + figures.delayed), "" if figures.is_complete else bad),
         ("contact sheet", str(sheet), ""),
         ("worker logs", str(sheet.with_name("worker-*.log")), ""),
-    ):
+    ]
+    if figures.ended_workers:
+        rows.append(("workers that ended", ", ".join(figures.ended_workers), bad))
+    for name, text, style in rows:
         table.add_row(f"  {name}", Text(text, style))
     verdict = "All tiles are drawn" if figures.is_complete else "Not all tiles were drawn"
     return Group(Text(), Text(f"{verdict}: {layer.title}", "bold"), table, Text())

@@ -39,7 +39,10 @@ Progress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What became of the tiles: counted in the queue and found in the cache."""
+    """What became of the tiles: counted in the queue and found in the cache.
+
+    `ended_workers` are those that ended before their time.
+    """
 
     tiles: int
     rendered: int
@@ -49,6 +52,7 @@ class Figures:
     dead: int
     pending: int
     delayed: int
+    ended_workers: tuple[str, ...]
 
     @property
     def per_second(self) -> float:
@@ -109,6 +113,7 @@ class Warming:
             dead=_grown(before, after, "dead"),
             pending=after.undelivered + after.running,
             delayed=after.delayed,
+            ended_workers=tuple(self._crew.require_alive()),
         )
 
     async def pictures(self, tiles: Sequence[RenderTile]) -> list[bytes | None]:

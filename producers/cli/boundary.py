@@ -13,6 +13,7 @@ What is none of these is a defect, and ends with Python's own traceback.
 from collections.abc import Sequence
 
 import typer
+from redis.exceptions import RedisError
 
 from producers.cli.text import one_line
 from producers.errors import ProducerError
@@ -35,6 +36,8 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         return _complain("nothing was changed", 1)
     except (StreamsError, ProducerError) as error:
         return _complain(str(error), 1)
+    except RedisError as error:
+        return _complain(f"Redis did not do it ({error}): see its log, and check REDIS_URL", 1)
     return status if isinstance(status, int) else 0
 
 

@@ -1,21 +1,26 @@
 """A row of a history is bounded, readable and holds no passwords."""
 
-import pytest
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.attempt import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, Attempt, Failure
 from tests.consumers.support.kinds import UnprintableError
 
-SECRET_URL = "redis://user:canary@host/0"
+CANARY_URL = "redis://user:canary@host/0"
+
+
+def fail(message: str) -> None:
+    raise ValueError(message)
 
 
 def caught(message: str) -> Failure:
     try:
-        raise ValueError(message)
+        fail(message)
     except ValueError as error:
         return Failure.of(error)
+    raise AssertionError
 
 
 def row(failure: Failure | None) -> Attempt:
@@ -71,7 +76,7 @@ def test_of_a_long_traceback_the_end_is_kept_because_it_names_the_line() -> None
 
 @pytest.mark.parametrize("padding", [0, MESSAGE_CHARS_MAX - 20, MESSAGE_CHARS_MAX - 5])
 def test_no_password_is_in_a_failure_even_where_the_text_is_cut(padding: int) -> None:
-    message = "x" * padding + " " + SECRET_URL
+    message = "x" * padding + " " + CANARY_URL
 
     for failure in (caught(message), Failure.said("X", message)):
         assert "canary" not in failure.message
@@ -79,13 +84,10 @@ def test_no_password_is_in_a_failure_even_where_the_text_is_cut(padding: int) ->
 
 
 def test_the_cause_of_an_error_stands_in_its_traceback_without_its_password() -> None:
-    with pytest.raises(RuntimeError) as caught_error:
-        try:
-            raise OSError(f"cannot reach {SECRET_URL}")
-        except OSError as cause:
-            raise RuntimeError("no tile") from cause
+    error = RuntimeError("no tile")
+    error.__cause__ = OSError(f"cannot reach {CANARY_URL}")
 
-    failure = Failure.of(caught_error.value)
+    failure = Failure.of(error)
 
     assert "OSError: cannot reach redis://***@host/0" in failure.traceback
     assert failure.message == "no tile"

@@ -45,7 +45,7 @@ class Order(Payload):
 Handle = Callable[[Order, Context], Any]
 
 
-def execution(handle: Handle | None = None, *, timeout: timedelta = HOUR) -> Execution:
+def execution(handle: Handle | None = None, limit: timedelta = HOUR) -> Execution:
     """An execution with one kind, whose handler calls *handle* and awaits what it returns."""
     registry = Registry()
 
@@ -53,16 +53,16 @@ def execution(handle: Handle | None = None, *, timeout: timedelta = HOUR) -> Exe
         value = handle(payload, context) if handle else None
         return await value if asyncio.iscoroutine(value) else value
 
-    registry.add(Order, handler, timeout=timeout)
+    registry.add(Order, handler, timeout=limit)
     identity = Identity("box:1:ab", "box", "0.1.0")
     return Execution(registry, identity, "work", RetryPolicy(), chance=lambda: 0)
 
 
 async def run(
-    handle: Handle | None = None, job: Delivery | None = None, *, timeout: timedelta = HOUR
+    handle: Handle | None = None, job: Delivery | None = None, *, limit: timedelta = HOUR
 ) -> Outcome:
     running = Running(job or delivery("test.order"))
-    outcome = await execution(handle, timeout=timeout).run(running)
+    outcome = await execution(handle, limit).run(running)
     assert outcome is not None
     assert outcome.delivery is running.delivery
     return outcome
@@ -262,9 +262,9 @@ async def test_a_handler_that_waits_for_something_cancelled_fails_like_any_other
 @pytest.mark.parametrize("source", ["kind", "job"])
 async def test_a_handler_that_takes_too_long_is_ended_and_tried_again(source: str) -> None:
     job = delivery("test.order", timeout_ms=1 if source == "job" else "")
-    timeout = HOUR if source == "job" else timedelta(milliseconds=1)
+    limit = HOUR if source == "job" else timedelta(milliseconds=1)
 
-    outcome = await run(lambda *_: anyio.sleep_forever(), job, timeout=timeout)
+    outcome = await run(lambda *_: anyio.sleep_forever(), job, limit=limit)
 
     assert outcome.verdict is Verdict.RETRY
     assert row(outcome)["outcome"] == "timeout"
@@ -277,7 +277,7 @@ async def test_a_handler_that_finishes_in_spite_of_its_deadline_has_finished() -
             await anyio.sleep(0.02)
         return "done"
 
-    outcome = await run(lambda *_: handle(), timeout=timedelta(milliseconds=1))
+    outcome = await run(lambda *_: handle(), limit=timedelta(milliseconds=1))
 
     assert outcome.verdict is Verdict.COMPLETED
 

@@ -32,7 +32,7 @@ def test_a_missing_extra_names_the_line_that_installs_it() -> None:
 
 
 def test_an_unknown_system_is_answered_with_those_that_there_are() -> None:
-    with pytest.raises(UnknownSystemError, match="there is no system 'tile': known are .*tiles"):
+    with pytest.raises(UnknownSystemError, match=r"there is no system 'tile': known are .*tiles"):
         find_system("tile")
 
 

@@ -165,9 +165,8 @@ async def test_the_history_has_the_life_of_the_record(
 
     await queue.settle(await queue.fetch_one(), verdict, delay_ms=60_000)
 
-    life, history_life = (
-        await queue.client.pttl(key) for key in (queue.keys.job("a"), queue.keys.history("a"))
-    )
+    life = await queue.client.pttl(queue.keys.job("a"))
+    history_life = await queue.client.pttl(queue.keys.history("a"))
     assert (life > 0) == (history_life > 0) == (verdict in ENDING)
     assert abs(life - history_life) < 1000
 
@@ -260,9 +259,7 @@ async def test_a_stale_token_changes_nothing_and_is_counted(
         {"level": 1},
     ],
 )
-async def test_each_part_of_the_token_counts(
-    queue: QueueUnderTest, forged: dict[str, Any]
-) -> None:
+async def test_each_part_of_the_token_counts(queue: QueueUnderTest, forged: dict[str, Any]) -> None:
     delivery = await taken(queue)
     other = replace(delivery, token=replace(delivery.token, **forged))
 
@@ -347,9 +344,7 @@ async def test_a_call_has_a_bound_and_nothing_is_a_call_too(queue: QueueUnderTes
 
     assert await queue.settle_all([]) == []
     with pytest.raises(ValueError, match="one call takes 100 outcomes, got 101"):
-        await settle(
-            queue.server, queue.keys, "one", [outcome] * (SETTLE_MAX + 1), RETENTION
-        )
+        await settle(queue.server, queue.keys, "one", [outcome] * (SETTLE_MAX + 1), RETENTION)
 
 
 async def test_racing_settles_of_one_delivery_record_one_outcome(queue: QueueUnderTest) -> None:
@@ -445,14 +440,17 @@ async def test_an_entry_that_was_sent_by_a_plain_xadd_gets_its_record_at_its_fir
     view = await queue.look(f"low-{entry}")
     assert answer is RECORDED
     assert (view.kind, view.priority) == ("test.echo", Priority.LOW)
-    assert view.state is {
-        Verdict.COMPLETED: State.COMPLETED,
-        Verdict.RETRY: State.DELAYED,
-        Verdict.PARKED: State.DELAYED,
-        Verdict.DEAD: State.DEAD,
-        Verdict.RELEASED: State.READY,
-        Verdict.CANCELLED: State.CANCELLED,
-    }[verdict]
+    assert (
+        view.state
+        is {
+            Verdict.COMPLETED: State.COMPLETED,
+            Verdict.RETRY: State.DELAYED,
+            Verdict.PARKED: State.DELAYED,
+            Verdict.DEAD: State.DEAD,
+            Verdict.RELEASED: State.READY,
+            Verdict.CANCELLED: State.CANCELLED,
+        }[verdict]
+    )
 
 
 async def test_a_raw_entry_keeps_its_id_and_foreign_fields_over_its_attempts(

@@ -64,6 +64,15 @@ def exact_positions(grid: Grid, target: Target) -> tuple[Float64s, Float64s]:
     return (y - grid.y0_m) / grid.dy_m, (x - grid.x0_m) / grid.dx_m
 
 
+def on_the_edge(grid: Grid, target: Target) -> npt.NDArray[np.bool_]:
+    """Pixels so near the outermost points that rounding decides whether they are inside."""
+    rows, cols = exact_positions(grid, target)
+    edges = [(rows, 0), (rows, grid.ny - 1)]
+    if not grid.wraps:
+        edges += [(cols, 0), (cols, grid.nx - 1)]
+    return np.logical_or.reduce([np.abs(at - edge) < 2e-3 for at, edge in edges])
+
+
 def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:
     """The bilinear field; missing points left out unless they have more than half."""
     rows, cols = exact_positions(grid, target)

@@ -105,10 +105,14 @@ class QueueUnderTest:
                 self.stream(token), GROUP, token.consumer, 0, [token.entry], idle=by_ms, justid=True
             )
 
+    async def windows(self, retention: Retention = RETENTION) -> list[list[Lapsed]]:
+        """Every lapsed entry, window by window."""
+        found = sweep(self.server, self.keys, lease_ms=retention.lease_ms)
+        return [window async for window in found]
+
     async def sweep(self, retention: Retention = RETENTION) -> list[Lapsed]:
         """Every lapsed entry."""
-        windows = sweep(self.server, self.keys, lease_ms=retention.lease_ms)
-        return [each async for window in windows for each in window]
+        return [each for window in await self.windows(retention) for each in window]
 
     async def claim(
         self,
@@ -118,11 +122,15 @@ class QueueUnderTest:
         losses_max: int = LOSSES_MAX,
         retention: Retention = RETENTION,
     ) -> Claimed:
-        """Take over *lapsed*, by default everything that has lapsed."""
-        found = await self.sweep(retention) if lapsed is None else lapsed
-        return await claim(
-            self.server, self.keys, consumer, found, retention, losses_max=losses_max
-        )
+        """Take over *lapsed*, by default whatever a sweep finds, window by window."""
+        found = Claimed([], [])
+        for window in [lapsed] if lapsed is not None else await self.windows(retention):
+            part = await claim(
+                self.server, self.keys, consumer, window, retention, losses_max=losses_max
+            )
+            found.deliveries.extend(part.deliveries)
+            found.dead.extend(part.dead)
+        return found
 
     async def promote(self, retention: Retention = RETENTION) -> tuple[int, int | None]:
         """Move what is due."""

@@ -67,7 +67,7 @@ def read_fields(path: Path) -> Generator[Field | SkippedField]:
                 number += 1
                 try:
                     yield _field(handle)
-                except eccodes.CodesInternalError as error:
+                except (eccodes.CodesInternalError, GribError) as error:
                     raise GribError(
                         f"{path} is damaged: field {number} cannot be decoded ({error}); "
                         "nothing of it was used, fetch it again"

@@ -39,7 +39,12 @@ def arranged(handle: Handle, grid: Grid, values: NDArray[np.float32]) -> NDArray
 
     Follows the four flags of the scanning mode
     (https://codes.ecmwf.int/grib/format/grib2/flags/3.4/).
+
+    Raises:
+        GribError: there are more or fewer values than points.
     """
+    if values.size != grid.nx * grid.ny:
+        raise GribError(f"{values.size} values for {grid.nx} x {grid.ny} points")
     consecutive = _flag(handle, "jPointsAreConsecutive")
     rows = values.reshape(grid.nx, grid.ny) if consecutive else values.reshape(grid.ny, grid.nx)
     if _flag(handle, "alternativeRowScanning"):

@@ -1,15 +1,15 @@
 """Projecting few points and interpolating the rest.
 
 To ask a projection for each of 65 536 pixels costs 10 ms; to ask it for the 361 nodes of
-a lattice and the 256 centres between them costs 0.1 ms. The nodes stand every 16 pixels,
+a lattice and 256 points between them costs 0.1 ms. The nodes stand every 16 pixels,
 17 x 17 over a tile of 256 and one more on each side, and a pixel is interpolated from the
 4 x 4 nodes around it with cubic polynomials: the error falls 16-fold when the distance
 halves, where the usual bilinear lattice has 4-fold.
 
-Every block between four nodes proves itself: its centre, where the error is largest, is
-projected exactly. A block that misses by more than `TOLERANCE_CELLS` is tried with nodes
-every 8, then every 4 pixels, then pixel by pixel; a seam or a pole of the projection
-always ends there, because no polynomial fits a jump.
+Every block between four nodes proves itself: a point near its centre, where the error is
+largest, is projected exactly. A block that misses by more than `TOLERANCE_CELLS` is tried
+with nodes every 8, then every 4 pixels, then pixel by pixel; a seam or a pole of the
+projection always ends there, because no polynomial fits a jump.
 
 Nodes stand at multiples of their distance in the pixels of the whole world. So a pixel's
 result does not depend on the picture it is part of.
@@ -32,7 +32,15 @@ Project = Callable[[Float64s, Float64s], tuple[Float64s, Float64s]]
 #: Distances of the nodes in pixels, each tried where the one before was too coarse.
 NODE_DISTANCES_PX: Final = (16, 8, 4)
 
-#: The largest error at the centre of a block, in cells of the grid. On a field that crosses
+#: Where a block is checked, as a share of its edges. At the centre itself the error of a
+#: function that is odd around it vanishes, however large it is beside.
+CHECK_AT: Final = 0.4
+
+#: Nodes this much of a world apart or more are not tried: 4 of them could see several turns
+#: of the earth and take them for something smooth.
+NODE_DISTANCE_MAX_WORLDS: Final = 1 / 8
+
+#: The largest error where a block is checked, in cells of the grid. On a field that crosses
 #: ten colours per cell it changes one pixel in a thousand, by one colour.
 TOLERANCE_CELLS: Final = 1e-4
 
@@ -53,6 +61,8 @@ def positions(project: Project, x_axis: PixelAxis, y_axis: PixelAxis) -> Positio
     cols, rows = np.full(shape, np.nan), np.full(shape, np.nan)
     todo = np.ones(shape, dtype=np.bool_)
     for distance_px in NODE_DISTANCES_PX:
+        if distance_px > NODE_DISTANCE_MAX_WORLDS * min(x_axis.world_px, y_axis.world_px):
+            continue
         xs, ys = _Nodes.along(x_axis, distance_px), _Nodes.along(y_axis, distance_px)
         near = _interpolated(project, xs, ys, todo, (cols, rows))
         todo &= ~near
@@ -69,13 +79,13 @@ def positions(project: Project, x_axis: PixelAxis, y_axis: PixelAxis) -> Positio
 class _Nodes(NamedTuple):
     """Nodes along one axis.
 
-    `at_px` are their positions, `centres_px` those of the blocks between them. Pixel i
-    lies in block `block[i]`, and `weights[i]` are the shares of the nodes `block[i]` ..
-    `block[i] + 3`.
+    `at_px` are their positions, `checks_px` those where the blocks between them are checked.
+    Pixel i lies in block `block[i]`, and `weights[i]` are the shares of the nodes `block[i]`
+    .. `block[i] + 3`.
     """
 
     at_px: Float64s
-    centres_px: Float64s
+    checks_px: Float64s
     block: Ints
     weights: Float64s
 
@@ -85,7 +95,7 @@ class _Nodes(NamedTuple):
         first, last = pixels[0] // distance_px, pixels[-1] // distance_px
         return cls(
             at_px=np.arange(first - 1, last + 3) * float(distance_px),
-            centres_px=(np.arange(first, last + 1) + 0.5) * float(distance_px),
+            checks_px=(np.arange(first, last + 1) + CHECK_AT) * float(distance_px),
             block=pixels // distance_px - first,
             weights=_cubic((pixels % distance_px + 0.5) / distance_px),
         )
@@ -113,12 +123,12 @@ def _interpolated(
 ) -> npt.NDArray[np.bool_]:
     """Fill *out* where *todo*, in the blocks that are near enough; tell which pixels are."""
     nodes = project(xs.at_px[None, :], ys.at_px[:, None])
-    exact = project(xs.centres_px[None, :], ys.centres_px[:, None])
+    exact = project(xs.checks_px[None, :], ys.checks_px[:, None])
     # A node without an answer spoils its blocks, and they are done exactly.
     with np.errstate(invalid="ignore", over="ignore"):
         good = np.ones(exact[0].shape, dtype=np.bool_)
         for values, truth in zip(nodes, exact, strict=True):
-            good &= np.abs(_at_centres(values) - truth) <= TOLERANCE_CELLS
+            good &= np.abs(_at_checks(values) - truth) <= TOLERANCE_CELLS
         near = good[np.ix_(ys.block, xs.block)]
         if good.any():
             for values, filled in zip(nodes, out, strict=True):
@@ -126,10 +136,12 @@ def _interpolated(
     return near
 
 
-def _at_centres(nodes: Float64s) -> Float64s:
-    outer, inner = -1 / 16, 9 / 16
-    lines = outer * (nodes[:-3] + nodes[3:]) + inner * (nodes[1:-2] + nodes[2:-1])
-    return outer * (lines[:, :-3] + lines[:, 3:]) + inner * (lines[:, 1:-2] + lines[:, 2:-1])
+def _at_checks(nodes: Float64s) -> Float64s:
+    weights = _cubic(np.array([CHECK_AT]))[0]
+    height, width = nodes.shape[0] - 3, nodes.shape[1] - 3
+    lines = sum(weight * nodes[tap : tap + height] for tap, weight in enumerate(weights))
+    points = sum(weight * lines[:, tap : tap + width] for tap, weight in enumerate(weights))
+    return np.asarray(points)
 
 
 def _at_pixels(nodes: Float64s, xs: _Nodes, ys: _Nodes) -> Float64s:

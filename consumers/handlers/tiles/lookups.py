@@ -30,11 +30,13 @@ class Lookups:
         ttl: timedelta = timedelta(seconds=2),
         now: Callable[[], datetime] = utc_now,
         elapsed_s: Callable[[], float] = monotonic,
+        entries_max: int = ENTRIES_MAX,
     ) -> None:
         self._catalog = catalog
         self._ttl_s = ttl.total_seconds()
         self._now = now
         self._elapsed_s = elapsed_s
+        self._entries_max = entries_max
         self._answers: OrderedDict[tuple[str, datetime | None], tuple[float, Selection]]
         self._answers = OrderedDict()
 
@@ -47,6 +49,6 @@ class Lookups:
         selection = await self._catalog.find(layer, time, now=self._now())
         self._answers[key] = (self._elapsed_s() + self._ttl_s, selection)
         self._answers.move_to_end(key)
-        if len(self._answers) > ENTRIES_MAX:
+        if len(self._answers) > self._entries_max:
             self._answers.popitem(last=False)
         return selection

@@ -26,6 +26,11 @@ def below(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether nothing lies in *folder*."""
+    return not any(folder.iterdir())
+
+
 async def test_once_draws_341_tiles_and_leaves_an_empty_queue(
     start_demo: StartDemo, client: Redis, redis_url: str, tmp_path: Path, temporary: Path
 ) -> None:
@@ -41,7 +46,7 @@ async def test_once_draws_341_tiles_and_leaves_an_empty_queue(
     assert len(await client.keys("millstream:tile:*")) == 341
     with Image.open(tmp_path / "out" / "contact-sheet.png") as sheet:
         assert min(sheet.size) >= 4 * 256
-    assert list(temporary.iterdir()) == []
+    assert is_empty(temporary)
 
 
 async def test_it_serves_until_ctrl_c_and_takes_everything_with_it(
@@ -62,7 +67,7 @@ async def test_it_serves_until_ctrl_c_and_takes_everything_with_it(
 
     assert demo.wait() == 0
     assert [process for process in started if process.is_running()] == []
-    assert list(temporary.iterdir()) == []
+    assert is_empty(temporary)
 
 
 async def test_killed_it_leaves_no_process_behind(start_demo: StartDemo) -> None:
@@ -99,7 +104,7 @@ async def test_a_file_that_is_no_forecast_is_one_line(
     assert last.startswith("millstream: ")
     assert "half.grib2" in last
     assert "Traceback" not in demo.output()
-    assert list(temporary.iterdir()) == []
+    assert is_empty(temporary)
 
 
 def test_a_port_that_is_taken_is_one_line(start_demo: StartDemo, temporary: Path) -> None:
@@ -112,7 +117,7 @@ def test_a_port_that_is_taken_is_one_line(start_demo: StartDemo, temporary: Path
         f"millstream: port {port} cannot be used (Address already in use): name another one "
         "with --port, or 0 for any free one\n"
     )
-    assert list(temporary.iterdir()) == []
+    assert is_empty(temporary)
 
 
 @pytest.mark.leaves_jobs

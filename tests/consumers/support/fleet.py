@@ -1,7 +1,6 @@
 """Workers as processes, and what they say, do and leave behind."""
 
 import signal
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ class Fleet:
     ) -> WorkerProcess:
         """Start a worker and do not wait for it."""
         program = self._processes.start(
-            sys.executable,
+            "python",
             PROGRAM,
             str(self.effects.path),
             environment={
@@ -155,4 +154,3 @@ async def records(client: Redis, ids: Iterable[str], *fields: str) -> list[tuple
 def texts(rows: Iterable[Mapping[str, Any]], name: str) -> list[str]:
     """One field of each row."""
     return [str(row.get(name, "")) for row in rows]
-

@@ -121,60 +121,63 @@ class Effects:
         return [str(row["job"]) for row in self.rows(step)]
 
 
-def open_registry(effects: Effects) -> Registry:
-    """All kinds of this file, with their effects in *effects*."""
-    registry = Registry()
+class Handlers:
+    """What each kind does."""
 
-    async def note(payload: Note, context: Context) -> JsonValue:
-        effects.add(context, "start")
+    def __init__(self, effects: Effects) -> None:
+        self._effects = effects
+
+    async def note(self, payload: Note, context: Context) -> JsonValue:
+        """Return at once."""
+        self._effects.add(context, "start")
         await anyio.lowlevel.checkpoint()
-        effects.add(context, "end")
-        return {"text": payload.text, "meta": dict(context.meta)}
+        return self._end(context, {"text": payload.text, "meta": dict(context.meta)})
 
-    async def sleep(payload: Sleep, context: Context) -> JsonValue:
-        effects.add(context, "start")
+    async def sleep(self, payload: Sleep, context: Context) -> JsonValue:
+        """Return after a while."""
+        self._effects.add(context, "start")
         await anyio.sleep(payload.ms / 1000)
-        effects.add(context, "end")
-        return {"attempt": context.attempt}
+        return self._end(context)
 
-    async def gate(payload: Gate, context: Context) -> JsonValue:
-        effects.add(context, "start")
-        while not payload.path.exists():  # noqa: ASYNC240 - a look at a local file
+    async def gate(self, payload: Gate, context: Context) -> JsonValue:
+        """Return, or fail, when the gate opens."""
+        self._effects.add(context, "start")
+        while not payload.path.exists():  # noqa: ASYNC110 - another process opens it
             await anyio.sleep(LOOK_S)
         if payload.then == "fail":
             raise RuntimeError("the gate was a trap")
-        effects.add(context, "end")
-        return {"attempt": context.attempt}
+        return self._end(context)
 
-    async def failing(payload: Failing, context: Context) -> JsonValue:
-        effects.add(context, "start")
+    async def failing(self, payload: Failing, context: Context) -> JsonValue:
+        """Fail so many times."""
+        self._effects.add(context, "start")
         await anyio.lowlevel.checkpoint()
-        if effects.jobs("start").count(context.job_id) <= payload.times:
+        if self._effects.jobs("start").count(context.job_id) <= payload.times:
             failure = PermanentError if payload.permanently else ValueError
             raise failure(payload.message)
-        effects.add(context, "end")
-        return {"attempt": context.attempt}
+        return self._end(context)
 
-    async def stubborn(payload: Stubborn, context: Context) -> JsonValue:
-        effects.add(context, "start")
-        while not payload.path.exists():  # noqa: ASYNC240 - a look at a local file
+    async def stubborn(self, payload: Stubborn, context: Context) -> JsonValue:
+        """Ignore cancellation until the gate opens."""
+        self._effects.add(context, "start")
+        while not payload.path.exists():
             try:
                 await anyio.sleep(LOOK_S)
             except anyio.get_cancelled_exc_class():  # the very mistake that is tested
                 time.sleep(LOOK_S)  # noqa: ASYNC251 - or it would spin
-        effects.add(context, "end")
-        return {"attempt": context.attempt}
+        return self._end(context)
 
-    async def blocking(payload: Blocking, context: Context) -> JsonValue:
-        effects.add(context, "start")
+    async def blocking(self, payload: Blocking, context: Context) -> JsonValue:
+        """Block the event loop until the gate opens."""
+        self._effects.add(context, "start")
         await anyio.lowlevel.checkpoint()
-        while not payload.path.exists():  # noqa: ASYNC240 - a look at a local file
+        while not payload.path.exists():
             time.sleep(LOOK_S)  # noqa: ASYNC251 - the very mistake that is tested
-        effects.add(context, "end")
-        return {"attempt": context.attempt}
+        return self._end(context)
 
-    async def leaving(payload: Leaving, context: Context) -> JsonValue:
-        effects.add(context, "start")
+    async def leaving(self, payload: Leaving, context: Context) -> JsonValue:
+        """Leave in the way that is asked for."""
+        self._effects.add(context, "start")
         await anyio.lowlevel.checkpoint()
         if payload.how == "sys.exit":
             sys.exit(3)
@@ -184,11 +187,20 @@ def open_registry(effects: Effects) -> Registry:
             raise UnprintableError
         raise FileNotFoundError(os.fsdecode(b"no such file: \xff\xfe"))
 
-    registry.add(Note, note)
-    registry.add(Sleep, sleep)
-    registry.add(Gate, gate)
-    registry.add(Failing, failing)
-    registry.add(Stubborn, stubborn, timeout=timedelta(hours=1))
-    registry.add(Blocking, blocking)
-    registry.add(Leaving, leaving)
+    def _end(self, context: Context, result: JsonValue = None) -> JsonValue:
+        self._effects.add(context, "end")
+        return result or {"attempt": context.attempt}
+
+
+def open_registry(effects: Effects) -> Registry:
+    """All kinds of this file, with their effects in *effects*."""
+    handlers = Handlers(effects)
+    registry = Registry()
+    registry.add(Note, handlers.note)
+    registry.add(Sleep, handlers.sleep)
+    registry.add(Gate, handlers.gate)
+    registry.add(Failing, handlers.failing)
+    registry.add(Stubborn, handlers.stubborn, timeout=timedelta(hours=1))
+    registry.add(Blocking, handlers.blocking)
+    registry.add(Leaving, handlers.leaving)
     return registry

@@ -61,8 +61,8 @@ def test_from_level_3_the_lattice_is_within_a_twentieth_of_a_pixel(name: str, zo
     assert (error / step_px).max() < 0.05
 
 
-def test_a_smooth_tile_asks_the_projection_for_the_nodes_and_centres_only() -> None:
-    """19 x 19 nodes and 16 x 16 centres instead of 65 536 pixels."""
+def test_a_smooth_tile_asks_the_projection_for_few_points_only() -> None:
+    """19 x 19 nodes and 16 x 16 points between them instead of 65 536 pixels."""
     target = picture(Tile(5, 7, 12))
     project = projector(projected_grid("lambert"), target)
     asked: list[int] = []
@@ -88,6 +88,17 @@ def test_a_seam_in_a_picture_is_done_pixel_by_pixel() -> None:
     rows, cols = exact_positions(grid, target)
     np.testing.assert_allclose(at.cols, cols, atol=1e-3)
     np.testing.assert_allclose(at.rows, rows, atol=1e-3)
+
+
+def test_a_lattice_that_sees_several_turns_of_the_earth_is_not_trusted() -> None:
+    """Nodes 152 degrees apart look like an odd polynomial, which is right at the centre."""
+    grid = projected_grid("mercator", south_first=False)
+    bbox = BoundingBox(min_x=130, min_y=0, max_x=187, max_y=1)
+    target = Target("EPSG:4326", bbox, 3, 2)
+
+    at = positions(projector(grid, target), *target.axes())
+
+    np.testing.assert_allclose(at.cols, exact_positions(grid, target)[1], atol=1e-3)
 
 
 def test_a_picture_without_a_point_of_the_grid_has_no_mapping() -> None:

@@ -20,7 +20,7 @@ from tests.consumers.tiles.grids import (
     picture,
     projected_grid,
 )
-from tests.support.oracle import crop, exact_field
+from tests.support.oracle import crop, exact_field, on_the_edge
 
 WORLD = BoundingBox(min_x=-180, min_y=-90, max_x=180, max_y=90)
 
@@ -41,7 +41,8 @@ def test_values_are_those_of_the_slow_way(case: Case) -> None:
 
     both = ~np.isnan(fast) & ~np.isnan(slow)
     np.testing.assert_allclose(fast[both], slow[both], atol=0.01)
-    assert np.mean(np.isnan(fast) != np.isnan(slow)) < 0.001 or fast.size < 1000
+    inner = ~on_the_edge(case.grid, case.target)
+    np.testing.assert_array_equal(np.isnan(fast)[inner], np.isnan(slow)[inner])
 
 
 @settings(deadline=None, max_examples=100)
@@ -52,7 +53,10 @@ def test_missing_points_are_left_out_before_anything_is_mixed(case: Case) -> Non
 
     both = ~np.isnan(fast) & ~np.isnan(slow)
     np.testing.assert_allclose(fast[both], slow[both], atol=0.02)
-    assert np.mean(np.isnan(fast) != np.isnan(slow)) < 0.005 or fast.size < 1000
+    inner = ~on_the_edge(case.grid, case.target)
+    differs = (np.isnan(fast) != np.isnan(slow)) & inner
+    # Where missing points have exactly half of the share, rounding decides.
+    assert differs.sum() <= max(2, 0.005 * fast.size)
 
 
 @settings(deadline=None, max_examples=50)

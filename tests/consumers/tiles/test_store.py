@@ -70,14 +70,14 @@ async def test_a_deleted_object_is_missing_and_may_be_deleted_again(store: Objec
         await store.get(NAME)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["", "/etc/passwd", "../up", "a/../b", "a//b", "a/.hidden", "a/", "a b", "a\\b", "a\n", "ü"],
-)
-async def test_a_name_that_is_not_plain_is_refused(store: ObjectStore, name: str) -> None:
-    for use in (store.get(name), store.put(name, b""), store.delete(name)):
-        with pytest.raises(StoreError, match="is no object name"):
-            await use
+NOT_PLAIN = ["", "/etc/passwd", "../up", "a/../b", "a//b", "a/.b", "a/", "a b", "a\\b", "a\n", "ü"]
+
+
+async def test_a_name_that_is_not_plain_is_refused(store: ObjectStore) -> None:
+    for name in NOT_PLAIN:
+        for use in (store.get(name), store.put(name, b""), store.delete(name)):
+            with pytest.raises(StoreError, match="is no object name"):
+                await use
 
 
 def test_a_name_without_end_is_refused() -> None:

@@ -1,0 +1,338 @@
+"""Taking over from lost consumers: all of it, once each, and with the loss on record."""
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.cancel import Cancellation
+from streams.claim import LOSSES_MAX, WINDOW_ROWS, Claimed
+from streams.job import Delivery
+from streams.keys import GROUP
+from streams.priority import LEVELS, Priority
+from streams.settle import Settled, Verdict
+from streams.state import State
+from tests.support.queues import RETENTION, QueueUnderTest, job
+
+pytestmark = pytest.mark.leaves_jobs
+
+
+def names(claimed: Claimed) -> list[str]:
+    return [delivery.id for delivery in claimed.deliveries]
+
+
+async def held(queue: QueueUnderTest, consumer: str, count: int, prefix: str) -> list[Delivery]:
+    """*count* jobs in the hands of *consumer*."""
+    for start in range(0, count, 100):
+        ids = (f"{prefix}-{n}" for n in range(start, min(start + 100, count)))
+        await queue.add(*(job(id=each) for each in ids))
+    return [each for _ in range(0, count, 100) for each in await queue.fetch(consumer)]
+
+
+async def test_a_silent_consumer_loses_its_job_with_everything_in_it(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a", payload=b"\x00\xff", meta={"a": 1}, priority=Priority.LOW))
+    lost = await queue.fetch_one("one")
+    await queue.lapse(lost)
+
+    [claimed] = (await queue.claim("two")).deliveries
+
+    assert (claimed.id, claimed.payload, claimed.meta) == ("a", b"\x00\xff", {"a": 1})
+    assert (claimed.token.entry, claimed.token.level) == (lost.token.entry, 4)
+    assert (claimed.token.consumer, claimed.token.deliveries) == ("two", 2)
+    assert claimed.fence > lost.fence
+    assert await queue.pending(Priority.LOW) == [(lost.token.entry, "two", 2)]
+    assert await queue.settle(lost, Verdict.COMPLETED) is Settled.LOST
+    assert await queue.settle(claimed, Verdict.COMPLETED) is Settled.RECORDED
+
+
+async def test_a_loss_costs_no_attempt_and_names_who_lost_it(queue: QueueUnderTest) -> None:
+    [lost] = await held(queue, "one", 1, "a")
+    await queue.lapse(lost)
+
+    [claimed] = (await queue.claim("two")).deliveries
+
+    view = await queue.look("a-0")
+    [loss] = view.history
+    assert (claimed.attempt, view.attempt, view.losses) == (1, 1, 1)
+    assert (loss["outcome"], loss["consumer"]) == ("lost", "one")
+    assert RETENTION.lease_ms < int(str(loss["silent_ms"])) < RETENTION.lease_ms + 60_000
+    assert await queue.counter("lost") == 1
+
+
+async def test_who_is_heard_of_keeps_its_jobs(queue: QueueUnderTest) -> None:
+    await held(queue, "one", 3, "a")
+
+    assert await queue.sweep() == []
+    assert await queue.claim("two") == Claimed([], [])
+    assert {owner for _, owner, _ in await queue.pending()} == {"one"}
+
+
+async def test_lapsed_entries_behind_many_live_ones_are_found(queue: QueueUnderTest) -> None:
+    """A sweep that begins anew at the front would never get past the live rows."""
+    await held(queue, "alive", 300, "live")
+    lapsed = await held(queue, "lost", 20, "lapsed")
+    await queue.lapse(*lapsed)
+
+    found = await queue.sweep()
+    claimed = await queue.claim("two")
+
+    assert [each.entry for each in found] == [each.token.entry for each in lapsed]
+    assert names(claimed) == [each.id for each in lapsed]
+    assert sum(owner == "alive" for _, owner, _ in await queue.pending()) == 300
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    runs=st.lists(
+        st.tuples(st.sampled_from(["live", "lapsed", "back", "deleted"]), st.integers(1, 90)),
+        max_size=6,
+    ),
+    priority=st.sampled_from(LEVELS),
+)
+async def test_any_pending_list_is_swept_to_its_end(
+    queue: QueueUnderTest, runs: list[tuple[str, int]], priority: Priority
+) -> None:
+    """Every lapsed row is claimed once, every lost body reported, no live row touched."""
+    rows = [kind for kind, count in runs for _ in range(count)]
+    await queue.client.flushdb()
+    await queue.open()
+    for start in range(0, len(rows), 100):
+        chunk = range(start, min(start + 100, len(rows)))
+        await queue.add(*(job(id=f"{rows[n]}-{n}", priority=priority) for n in chunk))
+    all_held = {each.id: each for _ in range(0, len(rows), 100) for each in await queue.fetch()}
+    for name, delivery in all_held.items():
+        kind = name.partition("-")[0]
+        if kind in {"lapsed", "deleted"}:
+            await queue.lapse(delivery)
+        if kind == "deleted":
+            await queue.client.xdel(queue.stream(delivery.token), delivery.token.entry)
+        if kind == "back":
+            await queue.settle(delivery, Verdict.RELEASED)
+
+    windows = await queue.windows()
+    claimed = await queue.claim("two")
+
+    assert all(len(window) <= WINDOW_ROWS for window in windows)
+
+    def of(*kinds: str) -> list[str]:
+        return [name for name in all_held if name.partition("-")[0] in kinds]
+
+    assert sorted(names(claimed)) == sorted(of("lapsed", "back"))
+    assert sorted(each.entry for each in claimed.dead) == sorted(
+        all_held[name].token.entry for name in of("deleted")
+    )
+    assert len(await queue.letters()) == len(of("deleted"))
+    assert {entry for entry, owner, _ in await queue.pending(priority) if owner == "one"} == {
+        all_held[name].token.entry for name in of("live")
+    }
+    assert await queue.counter("lost") == len(of("lapsed", "deleted"))
+
+
+async def test_all_levels_are_swept_the_urgent_ones_first(queue: QueueUnderTest) -> None:
+    for priority in reversed(LEVELS):
+        await queue.add(job(id=priority.value, priority=priority))
+    await queue.lapse(*await queue.fetch())
+
+    assert names(await queue.claim("two")) == ["critical", "high", "normal", "low"]
+
+
+async def test_streams_and_groups_that_are_not_there_are_passed_over(
+    queue: QueueUnderTest,
+) -> None:
+    [lost] = await held(queue, "one", 1, "a")
+    await queue.lapse(lost)
+    await queue.client.delete(queue.keys.stream(Priority.CRITICAL))
+    await queue.client.xgroup_destroy(queue.keys.stream(Priority.HIGH), GROUP)
+
+    assert names(await queue.claim("two")) == ["a-0"]
+
+
+@pytest.mark.parametrize("losses_max", [0, 1, LOSSES_MAX])
+async def test_a_job_that_is_lost_too_often_is_dead_at_exactly_the_next_loss(
+    queue: QueueUnderTest, losses_max: int
+) -> None:
+    await queue.add(job(id="a", unique="u", attempts_max=9))
+    lost = await queue.fetch_one("consumer-0")
+    for number in range(1, losses_max + 1):
+        await queue.lapse(lost)
+        claimed = await queue.claim(f"consumer-{number}", losses_max=losses_max)
+        [lost] = claimed.deliveries
+    await queue.lapse(lost)
+
+    claimed = await queue.claim("last", losses_max=losses_max)
+
+    assert names(claimed) == []
+    assert [each.id for each in claimed.dead] == ["a"]
+    letter, view = await queue.letter("a"), await queue.look("a")
+    assert (letter.cause, letter.losses) == ("lost too often", losses_max + 1)
+    assert [each["consumer"] for each in letter.history] == [
+        f"consumer-{number}" for number in range(losses_max + 1)
+    ]
+    assert (view.state, view.cause, view.history) == (
+        State.DEAD,
+        "lost too often",
+        letter.history,
+    )
+    assert (await queue.entries(), await queue.pending()) == ([], [])
+    assert await queue.counter("dead") == 1
+    assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.dead_ttl_ms
+    assert (await queue.add(job(id="b", unique="u")))[0].is_new
+
+
+async def test_losses_are_counted_over_retries_too(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a", attempts_max=9))
+    for _ in range(2):
+        await queue.lapse(await queue.fetch_one("one"))
+        [claimed] = (await queue.claim("two", losses_max=2)).deliveries
+        await queue.settle(claimed, Verdict.RETRY)
+        await queue.promote()
+    await queue.lapse(await queue.fetch_one("one"))
+
+    assert [each.id for each in (await queue.claim("two", losses_max=2)).dead] == ["a"]
+
+
+async def test_what_was_handed_back_is_claimed_and_is_no_loss(queue: QueueUnderTest) -> None:
+    [delivery] = await held(queue, "one", 1, "a")
+    await queue.settle(delivery, Verdict.RELEASED)
+
+    [claimed] = (await queue.claim("two", losses_max=0)).deliveries
+
+    assert (claimed.id, claimed.token.deliveries) == ("a-0", 2)
+    assert (await queue.look("a-0")).losses == 0
+    assert await queue.counter("lost") == 0
+
+
+async def test_an_orphan_of_ones_own_is_no_loss(queue: QueueUnderTest) -> None:
+    """The answer of the fetch was lost on the way: nobody crashed."""
+    [orphan] = await held(queue, "one", 1, "a")
+    await queue.lapse(orphan)
+
+    [claimed] = (await queue.claim("one", losses_max=0)).deliveries
+
+    assert (claimed.id, claimed.token.deliveries) == ("a-0", 2)
+    assert (await queue.look("a-0")).losses == 0
+    assert (await queue.look("a-0")).history == ()
+
+
+async def test_a_deleted_entry_is_a_dead_letter_that_says_so(queue: QueueUnderTest) -> None:
+    """Its id went with the entry: the letter is found by the place."""
+    [lost] = await held(queue, "one", 1, "a")
+    await queue.lapse(lost)
+    await queue.client.xdel(queue.stream(lost.token), lost.token.entry)
+
+    claimed = await queue.claim("two")
+
+    letter = await queue.letter(f"normal-{lost.token.entry}")
+    assert names(claimed) == []
+    assert [each.entry for each in claimed.dead] == [lost.token.entry]
+    assert (letter.cause, letter.payload, letter.priority) == ("body lost", b"", Priority.NORMAL)
+    assert letter.fields["entry"].decode() == lost.token.entry
+    assert [each["consumer"] for each in letter.history] == ["one"]
+    assert await queue.pending() == []
+    assert await queue.sweep() == []
+    assert (await queue.replay(letter)).name == "BODY_LOST"
+
+
+async def test_a_trimmed_stream_is_as_many_dead_letters(queue: QueueUnderTest) -> None:
+    lost = await held(queue, "one", 30, "a")
+    await queue.lapse(*lost)
+    await queue.client.xtrim(queue.keys.stream(Priority.NORMAL), maxlen=0, approximate=False)
+
+    claimed = await queue.claim("two")
+
+    assert len(claimed.dead) == 30
+    assert {letter.cause for letter in await queue.letters()} == {"body lost"}
+    assert await queue.pending() == []
+
+
+async def test_a_raw_entry_gets_its_record_when_it_is_lost(queue: QueueUnderTest) -> None:
+    entry = await queue.add_raw({"kind": "a", "payload": "{}"})
+    await queue.lapse(await queue.fetch_one())
+
+    [claimed] = (await queue.claim("two")).deliveries
+
+    view = await queue.look(f"normal-{entry}")
+    assert claimed.id == view.id
+    assert (view.state, view.owner, view.kind, view.losses) == (State.RUNNING, "two", "a", 1)
+
+
+@pytest.mark.parametrize("bad", [b"a b", b"\xff", b"x" * 201, b""])
+async def test_an_unusable_id_is_replaced_alike_by_fetch_and_claim(
+    queue: QueueUnderTest, bad: bytes
+) -> None:
+    await queue.add_raw({"kind": "a", "payload": "{}", "id": bad})
+    fetched = await queue.fetch_one()
+    await queue.lapse(fetched)
+
+    [found] = await queue.sweep()
+    [claimed] = (await queue.claim("two")).deliveries
+
+    assert fetched.id == found.id == claimed.id
+
+
+async def test_what_was_renewed_after_the_look_is_not_taken(queue: QueueUnderTest) -> None:
+    lost = await held(queue, "one", 2, "a")
+    await queue.lapse(*lost)
+    found = await queue.sweep()
+    await queue.renew(lost[0])
+
+    assert names(await queue.claim("two", found)) == ["a-1"]
+
+
+async def test_what_was_settled_after_the_look_is_not_taken(queue: QueueUnderTest) -> None:
+    lost = await held(queue, "one", 2, "a")
+    await queue.lapse(*lost)
+    found = await queue.sweep()
+    await queue.settle(lost[0], Verdict.COMPLETED)
+
+    assert names(await queue.claim("two", found)) == ["a-1"]
+
+
+async def test_what_another_one_has_claimed_is_not_taken_although_it_lapsed_again(
+    queue: QueueUnderTest,
+) -> None:
+    """Owner and count are compared: the loss belongs to the new owner by then."""
+    lost = await held(queue, "one", 1, "a")
+    await queue.lapse(*lost)
+    found = await queue.sweep()
+    await queue.lapse(*(await queue.claim("two")).deliveries)
+
+    assert await queue.claim("three", found) == Claimed([], [])
+    assert await queue.counter("lost") == 1
+
+
+async def test_racing_claimers_take_each_entry_once(queue: QueueUnderTest) -> None:
+    lost = await held(queue, "one", 80, "a")
+    await queue.lapse(*lost)
+    taken: list[str] = []
+
+    async def take(consumer: str) -> None:
+        taken.extend(names(await queue.claim(consumer)))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(4):
+            tasks.start_soon(take, f"claimer-{number}")
+
+    assert sorted(taken) == sorted(each.id for each in lost)
+    assert await queue.counter("lost") == 80
+    assert {count for _, _, count in await queue.pending()} == {2}
+
+
+async def test_a_wish_to_cancel_outlives_a_claim_but_not_the_job(queue: QueueUnderTest) -> None:
+    [lost] = await held(queue, "one", 1, "a")
+    assert await queue.cancel("a-0") is Cancellation.ASKED
+    await queue.lapse(lost)
+    [claimed] = (await queue.claim("two", losses_max=1)).deliveries
+    assert (await queue.renew(claimed, consumer="two")).cancel == {claimed.token}
+    await queue.lapse(claimed)
+
+    await queue.claim("three", losses_max=1)
+
+    assert (await queue.look("a-0")).state is State.DEAD
+    assert await queue.client.exists(queue.keys.cancel) == 0
+
+
+async def test_nothing_to_claim_is_a_call_too(queue: QueueUnderTest) -> None:
+    assert await queue.claim("two", []) == Claimed([], [])

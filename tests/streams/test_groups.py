@@ -1,0 +1,76 @@
+"""Streams and groups: made once, made again, and known to be gone."""
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+from streams.fetch import wait_for_one
+from streams.groups import ensure_groups, is_group_lost
+from streams.keys import GROUP, Keys
+from streams.priority import Priority
+from tests.support.queues import QueueUnderTest, job
+
+pytestmark = pytest.mark.leaves_jobs
+
+
+async def test_groups_are_made_once(client: Redis) -> None:
+    keys = Keys("test")
+
+    assert await ensure_groups(client, keys) == 4
+    assert await ensure_groups(client, keys) == 0
+
+
+async def test_only_what_is_missing_is_made(queue: QueueUnderTest) -> None:
+    await queue.client.delete(queue.keys.stream(Priority.LOW))
+    await queue.client.xgroup_destroy(queue.keys.stream(Priority.HIGH), GROUP)
+
+    assert await ensure_groups(queue.client, queue.keys) == 2
+
+
+async def test_a_group_that_is_there_keeps_its_place(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"), job(id="b"))
+    await queue.fetch_one()
+
+    await ensure_groups(queue.client, queue.keys)
+
+    assert (await queue.fetch_one()).id == "b"
+
+
+async def test_a_recreated_group_starts_at_the_beginning(queue: QueueUnderTest) -> None:
+    """Better a job twice than a job never."""
+    await queue.add(job(id="a"))
+    await queue.fetch_one()
+    await queue.client.xgroup_destroy(queue.keys.stream(Priority.NORMAL), GROUP)
+
+    await ensure_groups(queue.client, queue.keys)
+
+    assert (await queue.fetch_one()).id == "a"
+
+
+async def test_a_key_of_another_type_is_an_error_and_not_a_loop(queue: QueueUnderTest) -> None:
+    stream = queue.keys.stream(Priority.CRITICAL)
+    await queue.client.delete(stream)
+    await queue.client.set(stream, "x")
+
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await ensure_groups(queue.client, queue.keys)
+
+
+async def test_a_lost_group_is_told_from_other_errors(queue: QueueUnderTest) -> None:
+    await queue.client.flushdb()
+    errors: list[BaseException] = []
+    for attempt in (
+        queue.fetch(),
+        wait_for_one(queue.client, queue.keys, "one", block_ms=1),
+    ):
+        with pytest.raises(ResponseError) as raised:
+            await attempt
+        errors.append(raised.value)
+    await queue.client.set(queue.keys.stream(Priority.CRITICAL), "x")
+    with pytest.raises(ResponseError) as wrong_type:
+        await queue.fetch()
+
+    assert [is_group_lost(error) for error in errors] == [True, True]
+    assert not is_group_lost(wrong_type.value)
+    assert not is_group_lost(RedisConnectionError("NOGROUP"))
