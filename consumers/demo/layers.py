@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from consumers.demo.bounds import bounds_of
 from consumers.handlers.tiles.catalog import Catalog, Dataset, Selection
 from consumers.handlers.tiles.names import LayerName
 from consumers.handlers.tiles.style import Style
@@ -116,6 +117,7 @@ def _map_layer(selection: Selection, times: tuple[datetime, ...]) -> MapLayer:
             for name in _style_names(parameter)
             if name != "default" or value_range is not None
         ),
+        bounds=bounds_of(dataset.grid),
     )
 
 

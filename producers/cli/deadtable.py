@@ -5,13 +5,12 @@ from itertools import groupby
 
 import orjson
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from producers.cli.history import history
 from producers.cli.letters import Found
-from producers.cli.output import cell, new_table
+from producers.cli.output import cell, indented, new_table
 from producers.cli.session import label
 from producers.cli.text import moment, plain, since
 
@@ -79,7 +78,8 @@ def full(found: Found, now_ms: int) -> RenderableType:
         Text(),
         history(letter.history),
         Text("Payload", "bold italic"),
-        Padding(Text(_payload(letter.payload)), (0, 0, 1, 2)),
+        indented(_payload(letter.payload)),
+        Text(),
         Text(f"Run it again: millstream dead replay {plain(letter.dead_entry)}"),
     )
 
@@ -93,7 +93,7 @@ def _payload(payload: bytes) -> str:
     if len(text) > PAYLOAD_CHARS_MAX:
         cut = len(text) - PAYLOAD_CHARS_MAX
         text = f"{text[:PAYLOAD_CHARS_MAX]}… ({cut} characters more: see --json)"
-    return plain(text)
+    return text
 
 
 def as_json(letters: Sequence[Found]) -> bytes:

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from producers.cli.output import cell, new_table
-from producers.cli.text import age, moment, plain
+from producers.cli.output import cell, indented, new_table
+from producers.cli.text import age, moment
 
 Attempt = Mapping[str, JsonValue]
 
@@ -39,7 +38,7 @@ def _traceback(attempts: Sequence[Attempt]) -> list[RenderableType]:
     for attempt in reversed(attempts):
         if text := _text(attempt, "traceback"):
             title = Text(f"Traceback of attempt {_text(attempt, 'attempt') or '-'}", "bold italic")
-            return [title, Padding(Text(plain(text).rstrip()), (0, 0, 1, 2))]
+            return [title, indented(text), Text()]
     return []
 
 

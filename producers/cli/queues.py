@@ -78,7 +78,7 @@ def _page(reports: Sequence[QueueReport], *, in_full: bool) -> RenderableType:
     if any(report.consumers for report in reports):
         parts.append(_consumers(reports))
     else:
-        parts.append(Text("  No worker has come yet: start one with `millstream-worker QUEUE`.\n"))
+        parts.append(Text("  Nobody consumes: start a worker with `millstream-worker SYSTEM`.\n"))
     if in_full:
         parts += [_counters(report) for report in reports if report.counters]
     return Group(*parts)

@@ -47,7 +47,7 @@ async def chosen_queues(server: Server, queue: str | None) -> list[Keys]:
         known = ", ".join(dict.fromkeys(keys.queue for keys in found)) or "none yet"
         raise CommandError(
             f"there is no queue '{queue}' on this Redis (queues: {known}): check the name, or "
-            f"start its first worker with `millstream-worker {queue}`"
+            "start its first worker, which creates it"
         )
     return named
 

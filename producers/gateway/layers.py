@@ -28,7 +28,8 @@ class MapLayer:
 
     `times` are those that its tiles can describe, rising; `time` is the one of them to
     begin with. `styles` has the one that fits best first. `value_range` is the smallest
-    and the largest value in `units`, None where all are missing.
+    and the largest value in `units`, None where all are missing. `bounds` are south, west,
+    north and east in degrees, None for a layer of the whole earth.
     """
 
     name: str
@@ -39,6 +40,7 @@ class MapLayer:
     reference_time: datetime
     value_range: tuple[float, float] | None
     styles: tuple[MapStyle, ...]
+    bounds: tuple[float, float, float, float] | None = None
 
     def has_style(self, name: str) -> bool:
         """Whether *name* is one of the layer's styles."""

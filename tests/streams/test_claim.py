@@ -82,12 +82,12 @@ async def test_lapsed_entries_behind_many_live_ones_are_found(queue: QueueUnderT
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     runs=st.lists(
-        st.tuples(st.sampled_from(["live", "lapsed", "back", "deleted"]), st.integers(1, 90)),
-        max_size=6,
+        st.tuples(st.sampled_from(["live", "lapsed", "back", "deleted"]), st.integers(1, 70)),
+        max_size=5,
     ),
     priority=st.sampled_from(LEVELS),
 )

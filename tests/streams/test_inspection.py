@@ -237,6 +237,7 @@ async def test_keys_of_others_are_not_taken_for_queues(client: Redis) -> None:
     await client.set(b"millstream:{\xff:0}:normal", "x")
 
     assert await find_queues(client) == []
+    await client.flushdb()
 
 
 async def test_a_group_of_somebody_else_is_not_taken_for_ours(client: Redis) -> None:

@@ -70,7 +70,10 @@ def on_the_edge(grid: Grid, target: Target) -> npt.NDArray[np.bool_]:
     edges = [(rows, 0), (rows, grid.ny - 1)]
     if not grid.wraps:
         edges += [(cols, 0), (cols, grid.nx - 1)]
-    return np.logical_or.reduce([np.abs(at - edge) < 2e-3 for at, edge in edges])
+    near = np.zeros(rows.shape, dtype=np.bool_)
+    for at, edge in edges:
+        near |= np.abs(at - edge) < 2e-3
+    return near
 
 
 def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:

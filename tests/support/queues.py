@@ -1,9 +1,10 @@
 """One queue on a real server, and short words for what a test does to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
+import redis
 from redis.asyncio import Redis
 
 from streams.cancel import Cancellation, cancel
@@ -39,10 +40,17 @@ def job(kind: str = "test.echo", payload: bytes = b"{}", **options: Any) -> NewJ
 class QueueUnderTest:
     """One partition of one queue, its server, and the consumers that a test invents."""
 
-    def __init__(self, client: Redis, name: str = "test", server: Server | None = None) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        name: str = "test",
+        server: Server | None = None,
+        blocking_server: Callable[[redis.Redis], BlockingServer] = BlockingServer,
+    ) -> None:
         self.client = client
-        self.server = server or Server(client)
         self.keys = Keys(name)
+        self.server = server or Server(client)
+        self._blocking_server = blocking_server
 
     async def open(self) -> None:
         """Create the groups."""
@@ -95,7 +103,8 @@ class QueueUnderTest:
         """Renew as a worker's heartbeat does, over a blocking connection of its own."""
         with open_blocking_client(url_of(self.client)) as client:
             pairs = [(each.token, each.id) for each in held]
-            return renew(BlockingServer(client), self.keys, consumer, '{"name":"w"}', pairs)
+            server = self._blocking_server(client)
+            return renew(server, self.keys, consumer, '{"name":"w"}', pairs)
 
     async def lapse(self, *held: Delivery, by_ms: int = RETENTION.lease_ms + 1000) -> None:
         """Make it so that the consumers of *held* have been silent for a lease and a second."""

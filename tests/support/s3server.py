@@ -29,9 +29,8 @@ class S3Server:
 @contextmanager
 def s3_server() -> Iterator[S3Server]:
     """A server on a free port of this machine, until the block ends."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as http:
-        state = S3Server(f"http://127.0.0.1:{http.server_port}")
-        http.state = state  # type: ignore[attr-defined] - the handler's way to it
+    with _Server(("127.0.0.1", 0), _Handler) as http:
+        state = http.state = S3Server(f"http://127.0.0.1:{http.server_port}")
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -41,10 +40,14 @@ def s3_server() -> Iterator[S3Server]:
             thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    state: S3Server
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         if (name := self._name()) is None:
             return
         data = self._state.objects.get(name)
@@ -53,13 +56,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, data)
 
-    def do_PUT(self) -> None:  # noqa: N802 - http.server's name
+    def do_PUT(self) -> None:
         data = self._body()
         if (name := self._name()) is not None:
             self._state.objects[name] = data
             self._answer(200, b"")
 
-    def do_DELETE(self) -> None:  # noqa: N802 - http.server's name
+    def do_DELETE(self) -> None:
         if (name := self._name()) is not None:
             self._state.objects.pop(name, None)
             self._answer(204, b"")
@@ -69,8 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def _state(self) -> S3Server:
-        state: S3Server = self.server.state  # type: ignore[attr-defined] - set above
-        return state
+        assert isinstance(self.server, _Server)
+        return self.server.state
 
     def _name(self) -> str | None:
         bucket, _, name = unquote(urlsplit(self.path).path).lstrip("/").partition("/")

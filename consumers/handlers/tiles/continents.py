@@ -64,26 +64,26 @@ _LAND: Final = (
 #: The Caspian Sea and the Great Lakes.
 _WATER: Final = ("47 45 53 46 54 37 49 37", "-92 47 -84 47 -80 44 -83 42 -88 42 -87 45")
 
-#: Heights: longitude, latitude, half width and half height in degrees, metres.
+#: Longitude, latitude, half width and half height in degrees of the equator, metres.
 _MOUNTAINS: Final = (
-    (88, 33, 14, 6, 4600),  # Tibet
-    (72, 38, 7, 4, 3000),  # Pamir
-    (53, 32, 8, 5, 1500),  # Iran
+    (88, 33, 11.5, 6, 4600),  # Tibet
+    (72, 38, 5.5, 4, 3000),  # Pamir
+    (53, 32, 7, 5, 1500),  # Iran
     (38, 10, 5, 6, 2000),  # Ethiopia
-    (28, -28, 5, 5, 1300),  # Drakensberg
-    (10, 46, 4, 2, 1800),  # Alps
-    (43, 42, 5, 2, 1700),  # Caucasus
-    (104, 50, 14, 6, 1400),  # Mongolia
-    (-110, 42, 6, 9, 2200),  # Rocky Mountains
-    (-123, 55, 6, 7, 1400),
-    (-102, 22, 4, 6, 1900),  # Mexico
+    (28, -28, 4.5, 5, 1300),  # Drakensberg
+    (10, 46, 3, 2, 1800),  # Alps
+    (43, 42, 3.5, 2, 1700),  # Caucasus
+    (104, 50, 9, 6, 1400),  # Mongolia
+    (-110, 42, 4.5, 9, 2200),  # Rocky Mountains
+    (-123, 55, 3.5, 7, 1400),
+    (-102, 22, 3.5, 6, 1900),  # Mexico
     (-76, -5, 2.5, 9, 3000),  # Andes
     (-68, -19, 3, 7, 3800),
-    (-70, -35, 2, 8, 2600),
-    (-41, 73, 9, 7, 2900),  # Greenland
+    (-70, -35, 1.8, 8, 2600),
+    (-41, 73, 3, 7, 2900),  # Greenland
     (138, -5, 5, 2, 1800),  # New Guinea
-    (90, -82, 70, 9, 3300),  # Antarctica
-    (-110, -81, 40, 5, 1700),
+    (90, -82, 12, 9, 3300),  # Antarctica
+    (-110, -81, 7, 5, 1700),
 )
 
 
@@ -125,9 +125,10 @@ def _running_mean(values: Float32s, radius: int) -> Float32s:
 
 def height_m(lons_deg: Float32s, lats_deg: Float32s) -> Float32s:
     """How high the large mountains reach at each point, in metres; 0 far from them."""
+    round_ = np.cos(np.radians(lats_deg))
     height = np.zeros(np.broadcast_shapes(lons_deg.shape, lats_deg.shape), dtype=np.float32)
     for lon, lat, wide, high, top in _MOUNTAINS:
-        east = (lons_deg - lon + 180) % 360 - 180
+        east = ((lons_deg - lon + 180) % 360 - 180) * round_
         shape = np.exp(-((east / wide) ** 2) - ((lats_deg - lat) / high) ** 2)
         height = np.maximum(height, np.float32(top) * shape)
     return height

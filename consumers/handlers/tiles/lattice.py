@@ -139,9 +139,13 @@ def _interpolated(
 def _at_checks(nodes: Float64s) -> Float64s:
     weights = _cubic(np.array([CHECK_AT]))[0]
     height, width = nodes.shape[0] - 3, nodes.shape[1] - 3
-    lines = sum(weight * nodes[tap : tap + height] for tap, weight in enumerate(weights))
-    points = sum(weight * lines[:, tap : tap + width] for tap, weight in enumerate(weights))
-    return np.asarray(points)
+    lines = np.zeros((height, nodes.shape[1]))
+    points = np.zeros((height, width))
+    for tap, weight in enumerate(weights):
+        lines += weight * nodes[tap : tap + height]
+    for tap, weight in enumerate(weights):
+        points += weight * lines[:, tap : tap + width]
+    return points
 
 
 def _at_pixels(nodes: Float64s, xs: _Nodes, ys: _Nodes) -> Float64s:

@@ -1,16 +1,16 @@
 """Opens the tile system for a worker, and its data for the command line."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 
 from consumers.errors import MissingExtraError
 from consumers.handlers.tiles.catalog import Catalog, open_catalog
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.handler import RenderTileHandler, TilePainter
-from consumers.handlers.tiles.lookups import Lookups
+from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.settings import TilesSettings
 from consumers.handlers.tiles.store import LocalStore, ObjectStore
@@ -30,10 +30,10 @@ class TileData:
     catalog: Catalog
     store: ObjectStore
 
-    def painter(self) -> TilePainter:
+    def painter(self, now: Callable[[], datetime] = utc_now) -> TilePainter:
         """What draws tiles from this data, with empty caches of the configured size."""
         return TilePainter(
-            Lookups(self.catalog, ttl=self.settings.lookup_ttl),
+            Lookups(self.catalog, ttl=self.settings.lookup_ttl, now=now),
             ShardCache(self.store, bytes_max=self.settings.shard_cache_bytes),
             MappingCache(self.settings.mapping_cache_bytes),
         )

@@ -125,6 +125,8 @@ async function start() {
   const titles = layers.map((layer) => layer.title);
   fill(element("layer"), layers.map((layer) => layer.name), titles, wantedLayer);
   pickLayer(wantedStyle);
+  const [south, west, north, east] = layers[0].bounds ?? [];
+  if (layers[0].bounds) map.fitBounds([[south, west], [north, east]]);
   live();
 }
 

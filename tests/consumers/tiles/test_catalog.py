@@ -90,7 +90,15 @@ async def test_the_latest_is_the_newest_run_at_the_time_nearest_to_now(catalog: 
     new = [dataset(run=RUN, ahead=ahead) for ahead in (3, 6, 12)]
     await catalog.add([*old, *new])
 
-    for minutes, expected in ((-600, 3), (0, 3), (265, 3), (275, 6), (540, 6), (541, 12), (9999, 12)):
+    for minutes, expected in (
+        (-600, 3),
+        (0, 3),
+        (265, 3),
+        (275, 6),
+        (540, 6),
+        (541, 12),
+        (9999, 12),
+    ):
         latest = await found(catalog, None, now=RUN + timedelta(minutes=minutes))
 
         assert (latest.reference_time, latest.forecast) == (RUN, hours(expected)), minutes
@@ -173,7 +181,7 @@ async def test_a_second_row_for_the_same_time_takes_the_place_of_the_first(
 
 
 async def test_rows_appear_together_or_not_at_all(catalog: Catalog) -> None:
-    impossible = replace(dataset(ahead=6), units=None)  # type: ignore[arg-type] - on purpose
+    impossible = replace(dataset(ahead=6), units=None)  # type: ignore[arg-type]
 
     with pytest.raises(CatalogError):
         await catalog.add([dataset(), impossible])

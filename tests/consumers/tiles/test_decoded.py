@@ -172,10 +172,10 @@ async def test_a_failure_is_not_remembered(store: SlowStore, dataset: Dataset) -
     name = shard_name("a/b", 0)
     data = await store.get(name)
     await store.delete(name)
-    with pytest.raises(ObjectMissingError, match="a/b_shard_0000.bin"):
+    with pytest.raises(ObjectMissingError, match="a/b_shard_0000"):
         await cache.shards(dataset, EVERYTHING)
     await store.put(name, data[:-1])
-    with pytest.raises(ShardError, match="a/b_shard_0000.bin"):
+    with pytest.raises(ShardError, match="a/b_shard_0000"):
         await cache.shards(dataset, EVERYTHING)
 
     await store.put(name, data)

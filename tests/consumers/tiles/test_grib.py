@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pyproj import Proj
 
 from consumers.handlers.tiles.dataerrors import GribError
 from consumers.handlers.tiles.field import Field, SkippedField
 from consumers.handlers.tiles.grid import GeographicGrid, ProjectedGrid
-from consumers.handlers.tiles.gribscan import GribScan, scan
 from tests.support.sampledata import GRIDS, needs_grids
 
 pytest.importorskip("eccodes")
@@ -216,70 +213,10 @@ def test_damaged_values_are_told_with_the_number_of_the_field(tmp_path: Path) ->
         list(read_fields(path))
 
 
-WHOLE = message()
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(1, 3 * len(WHOLE) - 1))
-def test_a_file_cut_anywhere_but_between_messages_is_not_whole(
-    tmp_path: Path, length: int
-) -> None:
-    path = tmp_path / "f"
-    path.write_bytes((WHOLE * 3)[:length])
-    complete, rest = divmod(length, len(WHOLE))
-
-    if not rest:
-        assert scan(path) == GribScan(complete, 0)
-    elif rest < 4 and complete:
-        # Less than the start of a message cannot be told from padding.
-        assert scan(path).messages == complete
-    else:
-        with pytest.raises(GribError) as caught:
-            scan(path)
-        noun = "message is" if complete == 1 else "messages are"
-        assert rest < 4 or f"not whole: {complete} {noun} complete" in str(caught.value)
-
-
-def test_bulletin_headers_between_messages_are_passed_over(tmp_path: Path) -> None:
-    header = b"\r\r\n001\r\r\nHHXA85 KWBC 220600\r\r\n"
-
-    found = scan(write_grib(tmp_path / "f", [header, WHOLE, header, WHOLE, b"\r\r\n\x03"]))
-
-    assert found == GribScan(2, 0)
-
-
-def test_the_rest_of_a_lost_message_is_passed_over_and_counted(tmp_path: Path) -> None:
-    found = scan(write_grib(tmp_path / "f", [WHOLE, bytes(5000), WHOLE, bytes(700)]))
-
-    assert found == GribScan(2, 5700)
-
-
-@pytest.mark.parametrize(
-    ("data", "problem"),
-    [
-        (b"", "is empty"),
-        (b"{}", "is no GRIB file"),
-        (b"GRIB is a format" * 10, "is no GRIB file"),
-        (WHOLE[:-4] + b"8888", "does not end where it says"),
-        (WHOLE[:8] + bytes(8) + WHOLE[16:], "claims to have 0 bytes"),
-        (b"GRIB\x80\x00\x00\x01" + bytes(100), "convert it"),
-    ],
-)
-def test_what_is_no_whole_grib_file_is_told(tmp_path: Path, data: bytes, problem: str) -> None:
-    with pytest.raises(GribError, match=problem):
-        scan(write_grib(tmp_path / "f", [data]))
-
-
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(GribError, match="No such file"):
-        scan(tmp_path / "none")
-
-
 def test_eccodes_and_pyproj_live_in_one_process() -> None:
     """Loaded in the other order, pyproj has no database and the process dies at its end."""
     program = (
-        "import consumers.handlers.tiles.grib, pyproj\n"
-        "print(pyproj.CRS('EPSG:3857').to_epsg())\n"
+        "import consumers.handlers.tiles.grib, pyproj\nprint(pyproj.CRS('EPSG:3857').to_epsg())\n"
     )
 
     done = subprocess.run(

@@ -22,9 +22,7 @@ class Watch:
 async def test_an_answer_is_used_again_for_a_short_time_only(tmp_path: Path) -> None:
     watch = Watch()
     async with open_tile_data(tmp_path) as data:
-        lookups = Lookups(
-            data.catalog, ttl=timedelta(seconds=2), now=lambda: RUN, elapsed_s=watch
-        )
+        lookups = Lookups(data.catalog, ttl=timedelta(seconds=2), now=lambda: RUN, elapsed_s=watch)
         await ingest_fields([make_field()], data.catalog, data.store)
         first = await lookups.find("test_TMP_2m", None)
         later = make_field(run=RUN + timedelta(hours=6))

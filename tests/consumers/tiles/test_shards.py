@@ -147,7 +147,7 @@ WHOLE = encode_shard(np.ones((4, 4), dtype=np.float32), BOX)
     ],
 )
 def test_what_is_no_whole_shard_is_refused_by_name(data: bytes, problem: str) -> None:
-    with pytest.raises(ShardError, match="the shard 'a_shard_0000.bin' cannot be read") as caught:
+    with pytest.raises(ShardError, match="the shard 'a_shard_0000") as caught:
         decode_shard("a_shard_0000.bin", data, BOX)
 
     assert problem in str(caught.value)

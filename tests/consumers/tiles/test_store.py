@@ -100,8 +100,8 @@ async def test_a_reader_never_sees_half_an_object(tmp_path: Path) -> None:
             assert await store.get(NAME) in versions
 
 
-async def test_a_finished_put_leaves_nothing_beside_the_object(tmp_path: Path) -> None:
-    await LocalStore(tmp_path).put(NAME, b"x")
+def test_a_finished_put_leaves_nothing_beside_the_object(tmp_path: Path) -> None:
+    anyio.run(LocalStore(tmp_path).put, NAME, b"x")
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / NAME]
 
@@ -116,7 +116,9 @@ async def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 async def test_a_failing_s3_is_told_without_its_keys(s3: S3Server, s3_store: ObjectStore) -> None:
     s3.failing = True
 
-    with pytest.raises(StoreError, match=r"cannot read .* InternalError; check S3_ENDPOINT") as told:
+    with pytest.raises(
+        StoreError, match=r"cannot read .* InternalError; check S3_ENDPOINT"
+    ) as told:
         await s3_store.get(NAME)
 
     assert ACCESS_KEY not in str(told.value)

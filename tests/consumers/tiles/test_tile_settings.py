@@ -39,13 +39,14 @@ def test_shards_are_in_s3_where_it_is_named_and_no_directory_is() -> None:
 
 
 def test_an_empty_value_counts_as_none() -> None:
-    assert settings(DATABASE_URL="", S3_ENDPOINT="", MILLSTREAM_TILES_LOOKUP_TTL_MS="") == settings()
+    assert (
+        settings(DATABASE_URL="", S3_ENDPOINT="", MILLSTREAM_TILES_LOOKUP_TTL_MS="") == settings()
+    )
 
 
 def test_no_secret_shows() -> None:
-    secret = settings(
-        DATABASE_URL="postgresql://u:hidden@h/d", S3_ACCESS_KEY="hidden", S3_SECRET_KEY="hidden"
-    )
+    names = ("S3_ACCESS_KEY", "S3_SECRET_KEY")
+    secret = settings(DATABASE_URL="postgresql://u:hidden@h/d", **dict.fromkeys(names, "hidden"))
 
     assert "hidden" not in repr(secret)
     assert "hidden" not in secret.model_dump_json()
@@ -63,8 +64,7 @@ def test_no_secret_shows() -> None:
         (
             "MILLSTREAM_TILES_SHARD_CACHE",
             "1",
-            "unknown setting MILLSTREAM_TILES_SHARD_CACHE: did you mean "
-            "MILLSTREAM_TILES_SHARD_CACHE_MIB",
+            "did you mean MILLSTREAM_TILES_SHARD_CACHE_MIB",
         ),
         ("MILLSTREAM_TILES_", "1", "unknown setting"),
     ],
@@ -85,7 +85,7 @@ def test_settings_of_others_are_left_alone() -> None:
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
-        settings().data_dir = Path("/other")  # type: ignore[misc] - on purpose
+        settings().data_dir = Path("/other")  # type: ignore[misc]
 
 
 def test_every_variable_is_a_field() -> None:

@@ -1,0 +1,299 @@
+"""`millstream tiles`, as people type it."""
+
+import json
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+
+from consumers.handlers.tiles.commands import app
+from consumers.handlers.tiles.ingest import ingest_fields
+from producers.cli.boundary import run
+from tests.support.tiledata import REGION, make_field, open_tile_data, stored_files
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation of the test's own; nothing of the user's environment is looked at."""
+    for name in ("DATABASE_URL", "MILLSTREAM_STORE", "S3_ENDPOINT", "S3_BUCKET", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MILLSTREAM_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def filled(folder: Path) -> Path:
+    async def fill() -> None:
+        async with open_tile_data(folder) as data:
+            fields = [make_field(hours=0), make_field(hours=6), make_field("RH", grid=REGION)]
+            await ingest_fields(fields, data.catalog, data.store)
+
+    anyio.run(fill)
+    return folder
+
+
+@pytest.fixture
+def forecast_file(tmp_path: Path) -> Path:
+    pytest.importorskip("eccodes")
+    from tests.support.gribfiles import (  # noqa: PLC0415 - an extra
+        grib_message,
+        regular_grid,
+        write_grib,
+    )
+
+    values = np.arange(84, dtype=float).reshape(7, 12)
+    keys = {**regular_grid(12, 7), "centre": "ecmf"}
+    messages = [
+        grib_message(values, keys={**keys, "shortName": name}) for name in ("10u", "10v", "2t")
+    ]
+    return write_grib(tmp_path / "forecast.grib2", messages)
+
+
+def millstream(*arguments: str | Path) -> int:
+    root = typer.Typer()
+    root.add_typer(app, name="tiles")
+    return run(root, ["tiles", *map(str, arguments)])
+
+
+def complaint(capsys: pytest.CaptureFixture[str]) -> str:
+    """What went to stderr: exactly one line."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("millstream: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_ingest_shows_what_became_layers(
+    forecast_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert millstream("ingest", forecast_file) == 0
+
+    out, err = capsys.readouterr()
+    assert "ifs_WIND_10m" in out
+    assert "ifs_TMP_2m" in out
+    assert err == ""
+
+
+def test_ingest_speaks_json(forecast_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert millstream("ingest", forecast_file, "--model", "mine", "--json") == 0
+
+    report = json.loads(capsys.readouterr().out)
+    assert [each["layer"] for each in report["datasets"]] == [
+        "mine_UGRD_10m",
+        "mine_VGRD_10m",
+        "mine_TMP_2m",
+        "mine_WIND_10m",
+    ]
+    assert report["datasets"][0]["grid"]["nx"] == 12
+    assert (report["skipped"], report["stray_bytes"]) == ([], 0)
+
+
+def test_a_file_cut_in_half_is_one_line_and_no_layer(
+    forecast_file: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forecast_file.write_bytes(forecast_file.read_bytes()[: forecast_file.stat().st_size // 2])
+
+    assert millstream("ingest", forecast_file) == 1
+
+    assert "is not whole: 1 message is complete" in complaint(capsys)
+    assert stored_files(folder) == []
+    assert millstream("layers", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_layers_are_listed(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert millstream("layers") == 0
+
+    out = capsys.readouterr().out
+    assert "test_TMP_2m" in out
+    assert "260 .. 300" in out
+    assert "72 x 37, 5 deg" in out
+    assert filled.exists()
+
+
+def test_layers_speak_json(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert millstream("layers", "--json") == 0
+
+    humidity, temperature = json.loads(capsys.readouterr().out)
+    assert humidity["layer"] == "test_RH_2m"
+    assert temperature["times"] == 2
+    assert temperature["first_valid_time"] == "2026-11-22T06:00:00Z"
+    assert (temperature["min"], temperature["max"]) == (260.0, 300.0)
+    assert filled.exists()
+
+
+def test_no_layers_yet_says_how_to_make_some(capsys: pytest.CaptureFixture[str]) -> None:
+    assert millstream("layers") == 0
+
+    assert "millstream tiles ingest FILE" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("filled")
+def test_render_draws_a_tile_into_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "tile.png"
+
+    status = millstream(
+        "render", "-l", "test_TMP_2m", "-s", "temperature", "--tile", "1/0/1", "-o", picture
+    )
+
+    assert status == 0
+    assert "256 x 256 pixels" in capsys.readouterr().out
+    with Image.open(picture) as image:
+        assert (image.size, image.mode) == ((256, 256), "P")
+
+
+@pytest.mark.usefixtures("filled")
+def test_render_draws_any_area(tmp_path: Path) -> None:
+    picture = tmp_path / "area.png"
+
+    status = millstream(
+        *("render", "--layer", "test_TMP_2m", "--crs", "EPSG:4326", "--bbox", "-10.5,35,30,60"),
+        *("--size", "64", "--time", "2026-11-22T12:00Z", "--output", picture),
+    )
+
+    assert status == 0
+    with Image.open(picture) as image:
+        assert image.size == (64, 64)
+
+
+@pytest.mark.usefixtures("filled")
+def test_render_says_that_the_grid_does_not_reach_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("-l", "test_RH_2m", "--tile", "2/3/3", "-o", tmp_path / "x.png")
+
+    assert millstream("render", *arguments) == 0
+
+    assert "does not cover this area" in capsys.readouterr().out
+
+
+PLACE = ("--tile", "0/0/0")
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("-l", "test_TMP_3m", *PLACE), 1, "did you mean test_TMP_2m"),
+        (("-l", "test_TMP_2m", "-s", "heat", *PLACE), 1, "the style 'heat' is unknown"),
+        (("-l", "test_TMP_2m", "--time", "2026-11-22T09:00Z", *PLACE), 1, "2026-11-22T12:00:00Z"),
+        (("-l", "a b", *PLACE), 1, "layer: "),
+        (("-l", "test_TMP_2m", "--time", "noon", *PLACE), 2, "'noon' is no time"),
+        (("-l", "test_TMP_2m", "--tile", "0/0/1"), 2, "there is no tile 0/0/1"),
+        (("-l", "test_TMP_2m", "--tile", "1.5/0/0"), 2, "expected 3 numbers"),
+        (("-l", "test_TMP_2m", "--tile", "1/0"), 2, "expected 3 numbers"),
+        (("-l", "test_TMP_2m", "--bbox", "1,2,3"), 2, "expected 4 numbers"),
+        (("-l", "test_TMP_2m", "--bbox", "1,0,1,5"), 2, "min_x < max_x"),
+        (("-l", "test_TMP_2m", "--bbox", "nan,0,1,5"), 2, "min_x"),
+        (("-l", "test_TMP_2m", "--bbox", "0,0,1,5", "--crs", "EPSG:9"), 1, "'EPSG:9' is unknown"),
+        (("-l", "test_TMP_2m", "--size", "0", *PLACE), 2, "--size"),
+        (("-l", "test_TMP_2m", "--size", "100000", *PLACE), 2, "--size"),
+        (("-l", "test_TMP_2m"), 2, "either --tile or --bbox"),
+        ((*PLACE,), 2, "--layer"),
+    ],
+)
+def test_a_mistake_is_one_line_and_no_picture(
+    arguments: tuple[str, ...],
+    status: int,
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    picture = tmp_path / "x.png"
+
+    assert millstream("render", *arguments, "-o", picture) == status
+
+    assert says in complaint(capsys)
+    assert not picture.exists()
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_picture_that_cannot_be_written_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = tmp_path / "none" / "x.png"
+
+    assert millstream("render", "-l", "test_TMP_2m", *PLACE, "-o", where) == 1
+
+    assert f"cannot write {where}: No such file" in complaint(capsys)
+
+
+def test_a_setting_that_cannot_be_used_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://user:hidden@host/db")
+
+    assert millstream("layers") == 1
+
+    told = complaint(capsys)
+    assert "expected sqlite or postgresql" in told
+    assert "hidden" not in told
+
+
+WARM = ("warm", "--layer", "test_TMP_2m", "--style", "temperature", "--max-zoom", "4")
+
+
+@pytest.mark.leaves_jobs
+@pytest.mark.usefixtures("filled")
+def test_warming_the_levels_0_to_4_makes_exactly_341_jobs(
+    redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert millstream(*WARM, "--redis-url", redis_url) == 0
+    assert "341 jobs enqueued" in capsys.readouterr().out
+
+    assert millstream(*WARM, "--redis-url", redis_url) == 0
+    out = capsys.readouterr().out
+    assert "0 jobs enqueued" in out
+    assert "341 more were waiting already" in out
+
+
+@pytest.mark.leaves_jobs
+def test_warming_may_be_asked_for_without_a_catalog(
+    redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (*WARM, "--min-zoom", "4", "--unchecked", "--redis-url", redis_url)
+
+    assert millstream(*arguments) == 0
+
+    assert "256 jobs enqueued" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("-l", "test_TMP_3m", "--max-zoom", "4"), 1, "unknown layer"),
+        (("-l", "test_TMP_2m", "-s", "heat", "--max-zoom", "4"), 1, "style 'heat'"),
+        (("-l", "test_TMP_2m", "--max-zoom", "2", "--min-zoom", "3"), 2, "--min-zoom 3 is larger"),
+        (("-l", "test_TMP_2m", "--max-zoom", "20"), 2, "jobs, at most 2000000"),
+        (("-l", "test_TMP_2m", "--max-zoom", "31"), 2, "--max-zoom"),
+        (("-l", "test_TMP_2m", "--max-zoom", "4", "--priority", "256"), 2, "--priority"),
+    ],
+)
+def test_a_mistake_in_warming_enqueues_nothing(
+    arguments: tuple[str, ...],
+    status: int,
+    says: str,
+    redis_url: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert millstream("warm", *arguments, "--redis-url", redis_url) == status
+
+    assert says in complaint(capsys)
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_redis_that_is_not_there_is_one_line_without_its_password(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert millstream(*WARM, "--redis-url", "redis://:hidden@127.0.0.1:1/") == 1
+
+    told = complaint(capsys)
+    assert "no Redis at redis://:***@127.0.0.1:1/" in told
+    assert "hidden" not in told

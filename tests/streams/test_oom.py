@@ -1,0 +1,216 @@
+"""A server whose memory is full: nothing more comes in, and everything goes on to its end."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+
+from streams.cancel import Cancellation
+from streams.dead import purge
+from streams.embedded import EmbeddedServer
+from streams.fetch import wait_for_one
+from streams.inspection import inspect_queue
+from streams.priority import LEVELS, Priority
+from streams.settle import Outcome, Settled, Verdict
+from streams.state import State
+from streams.workers import retire
+from tests.support.queues import QueueUnderTest, job, row
+
+NO_ROOM = "command not allowed when used memory > 'maxmemory'"
+
+
+@pytest.fixture
+async def queue(any_binary: Path, tmp_path: Path) -> AsyncIterator[QueueUnderTest]:
+    """A queue on a server of its own, of each version."""
+    with EmbeddedServer(any_binary, tmp_path / "redis") as server:
+        async with Redis.from_url(server.url, retry=Retry(NoBackoff(), 0)) as client:
+            queue = QueueUnderTest(client)
+            await queue.open()
+            yield queue
+
+
+async def fill_up(queue: QueueUnderTest) -> None:
+    """Less memory than is used: from now on every command that needs some is refused."""
+    await queue.client.config_set("maxmemory", "100kb")
+    with pytest.raises(ResponseError, match=NO_ROOM):
+        await queue.client.set("one", "more")
+
+
+async def test_a_job_more_is_refused_with_the_reason_and_leaves_nothing(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="a"))
+    before = await queue.contents()
+    await fill_up(queue)
+
+    for refused in (job(id="b", unique="u"), job(id="c", delay_ms=60_000)):
+        with pytest.raises(ResponseError, match=NO_ROOM):
+            await queue.add(refused)
+
+    assert await queue.contents() == before
+    await queue.client.config_set("maxmemory", "0")
+    assert (await queue.add(job(id="b", unique="u")))[0].is_new
+
+
+async def test_a_repeated_job_is_answered_because_nothing_is_added(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"))
+    await fill_up(queue)
+
+    assert [each.id for each in await queue.add(job(id="a"))] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Verdict.COMPLETED, State.COMPLETED),
+        (Verdict.RETRY, State.DELAYED),
+        (Verdict.PARKED, State.DELAYED),
+        (Verdict.DEAD, State.DEAD),
+        (Verdict.RELEASED, State.READY),
+        (Verdict.CANCELLED, State.CANCELLED),
+    ],
+)
+async def test_every_outcome_is_recorded(
+    queue: QueueUnderTest, verdict: Verdict, state: State
+) -> None:
+    """The server has forgotten the script, too: telling it again needs no memory."""
+    await queue.add(job(id="a", payload=b"x" * 10_000, unique="u"))
+    delivery = await queue.fetch_one()
+    await fill_up(queue)
+    await queue.client.script_flush()
+
+    answer = await queue.settle(delivery, verdict, detail=b'"result"', delay_ms=60_000)
+
+    assert answer is Settled.RECORDED
+    assert (await queue.look("a")).state is state
+    assert await queue.settle(delivery, verdict) is Settled.REPEATED
+
+
+async def test_a_fenced_outcome_is_refused_and_counted(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"))
+    delivery = await queue.fetch_one()
+    await queue.lapse(delivery)
+    await queue.claim("two")
+    await fill_up(queue)
+
+    assert await queue.settle(delivery, Verdict.COMPLETED) is Settled.LOST
+    assert await queue.counter("fenced") == 1
+
+
+async def test_leases_are_renewed_and_wishes_to_cancel_are_told(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"), job(id="b"))
+    asked, lost = await queue.fetch()
+    assert await queue.cancel("a") is Cancellation.ASKED
+    await queue.lapse(asked, lost)
+    await fill_up(queue)
+    await queue.claim("two", [each for each in await queue.sweep() if each.id == "b"])
+
+    renewal = await queue.renew(asked, lost)
+
+    assert (renewal.cancel, renewal.lost) == ({asked.token}, {lost.token})
+    assert await queue.sweep() == []
+
+
+async def test_lapsed_jobs_are_claimed_or_die_of_it(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=name) for name in ("claimed", "poison", "deleted")))
+    held = {each.id: each for each in await queue.fetch()}
+    await queue.lapse(held["poison"])
+    [again] = (await queue.claim("two")).deliveries
+    await queue.lapse(held["claimed"], again, held["deleted"])
+    await queue.client.xdel(queue.stream(again.token), held["deleted"].token.entry)
+    await fill_up(queue)
+
+    claimed = await queue.claim("three", losses_max=1)
+
+    assert [each.id for each in claimed.deliveries] == ["claimed"]
+    assert {letter.cause for letter in await queue.letters()} == {"lost too often", "body lost"}
+
+
+async def test_jobs_are_fetched_from_all_levels_and_those_handed_back_too(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(*(job(id=level.value, priority=level) for level in LEVELS))
+    await queue.settle(await queue.fetch_one(), Verdict.RELEASED)
+    await fill_up(queue)
+
+    assert {each.id for each in await queue.fetch("two")} == {level.value for level in LEVELS}
+
+
+async def test_an_idle_consumer_is_woken(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"))
+    await fill_up(queue)
+
+    delivery = await wait_for_one(queue.client, queue.keys, "one", block_ms=1)
+
+    assert delivery is not None
+    assert delivery.id == "a"
+
+
+async def test_due_jobs_are_promoted_and_lost_bodies_reported(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=name, delay_ms=60_000) for name in "ab"))
+    await queue.make_due("a", "b")
+    await queue.client.delete(queue.keys.body("b"))
+    await fill_up(queue)
+
+    assert await queue.promote() == (1, None)
+    assert [each.id for each in await queue.fetch()] == ["a"]
+    assert [letter.id for letter in await queue.letters()] == ["b"]
+
+
+async def test_a_whole_queue_drains(queue: QueueUnderTest) -> None:
+    """With a failure for each job on the way: every kind of write is needed."""
+    await queue.add(*(job(id=str(n), payload=b"x" * 2_000) for n in range(50)))
+    await fill_up(queue)
+
+    ended: set[str] = set()
+    while len(ended) < 50:
+        await queue.promote()
+        held = await queue.fetch(slots=10)
+        outcomes = [
+            Outcome(each, Verdict.RETRY if each.attempt == 1 else Verdict.COMPLETED, b"", row(1))
+            for each in held
+        ]
+        assert set(await queue.settle_all(outcomes)) <= {Settled.RECORDED}
+        ended |= {each.delivery.id for each in outcomes if each.verdict is Verdict.COMPLETED}
+        await anyio.lowlevel.checkpoint()
+
+    assert (await inspect_queue(queue.client, queue.keys)).is_idle
+
+
+async def test_operators_may_look_and_make_room(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"), job(id="b", priority=Priority.LOW))
+    await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="x")
+    letter = await queue.letter("a")
+    await fill_up(queue)
+
+    assert (await queue.look("a")).state is State.DEAD
+    assert (await inspect_queue(queue.client, queue.keys)).dead == 1
+    assert await purge(queue.server, queue.keys, [letter]) == 1
+    assert await retire(queue.server, queue.keys, ["one"]) == ["one"]
+
+
+async def test_what_may_wait_for_room_is_refused_as_a_whole(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="dead"))
+    await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="x")
+    letter = await queue.letter("dead")
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="later", delay_ms=60_000))
+    before = await queue.contents()
+    await fill_up(queue)
+
+    for refused in (
+        queue.replay(letter),
+        queue.cancel("runs"),
+        queue.cancel("waits"),
+        queue.cancel("later"),
+    ):
+        with pytest.raises(ResponseError, match=NO_ROOM):
+            await refused
+
+    assert await queue.contents() == before

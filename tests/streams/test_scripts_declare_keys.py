@@ -1,0 +1,341 @@
+"""Scripts touch the keys that they declare, and no other.
+
+Each call runs as a user who may touch exactly its declared keys: the server itself refuses
+what is undeclared. On Redis Cluster such a key may live on another node.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+from redis import asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+
+from streams.cancel import Cancellation
+from streams.dead import Replayed, purge
+from streams.delayed import _PROMOTE, promote_due
+from streams.embedded import EmbeddedServer
+from streams.errors import UnknownJobError
+from streams.keys import GROUP, Keys
+from streams.priority import LEVELS, Priority
+from streams.scripts.loader import Call, Script
+from streams.server import BlockingServer, Server, server_facts
+from streams.settle import Outcome, Settled, Verdict
+from streams.state import State
+from streams.workers import retire
+from tests.support.queues import RETENTION, QueueUnderTest, job, row
+
+USER = "tester"
+VERDICTS = list(Verdict)
+
+
+def rules(call: Call) -> list[str]:
+    """What the user may touch during *call*: its keys, none of them read as a pattern."""
+    special = str.maketrans({char: f"\\{char}" for char in "\\*?[]"})
+    return [
+        "ACL",
+        "SETUSER",
+        USER,
+        "resetkeys",
+        *(f"~{key.translate(special)}" for key in call.keys),
+    ]
+
+
+class OnlyDeclaredKeys(Server):
+    """Runs each script as a user who may touch only the keys of the call."""
+
+    def __init__(self, client: aioredis.Redis, restricted: aioredis.Redis) -> None:
+        super().__init__(client)
+        self._restricted = restricted
+
+    async def _send(self, call: Call) -> Any:
+        admin: Any = self.client
+        await admin.execute_command(*rules(call))
+        sha = call.script.sha(shebang=bool(self._shebang))
+        return await self._restricted.evalsha(sha, len(call.keys), *call.keys, *call.args)
+
+
+class BlockingOnlyDeclaredKeys(BlockingServer):
+    """The same for threads."""
+
+    def _send(self, call: Call) -> Any:
+        admin: Any = self.client
+        admin.execute_command(*rules(call))
+        sha = call.script.sha(shebang=bool(self._shebang))
+        kwargs = admin.connection_pool.connection_kwargs
+        place = {"host": kwargs["host"], "port": kwargs["port"]}
+        with redis.Redis(**place, username=USER, password=USER) as restricted:
+            return restricted.evalsha(sha, len(call.keys), *call.keys, *call.args)
+
+
+@pytest.fixture
+async def queue(own_server: EmbeddedServer) -> AsyncIterator[QueueUnderTest]:
+    """A queue whose scripts run restricted."""
+    retry = Retry(NoBackoff(), 0)
+    async with aioredis.Redis.from_url(own_server.url, retry=retry) as client:
+        facts = await server_facts(client)
+        if facts.release < (7, 0):
+            pytest.skip(f"Redis {facts.version} does not check the keys inside of scripts by user")
+        admin: Any = client
+        await admin.execute_command("ACL", "SETUSER", USER, "on", f">{USER}", "+@all")
+        async with aioredis.Redis(
+            port=own_server.port, username=USER, password=USER, retry=retry
+        ) as restricted:
+            queue = QueueUnderTest(
+                client,
+                server=OnlyDeclaredKeys(client, restricted),
+                blocking_server=BlockingOnlyDeclaredKeys,
+            )
+            await queue.open()
+            yield queue
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "redis.call('SET', KEYS[1] .. 'x', 1)",
+        "redis.call('GET', 'millstream:{test:0}:counters')",
+        "redis.call('XLEN', 'other')",
+    ],
+)
+async def test_a_script_that_touches_an_undeclared_key_is_found_out(
+    queue: QueueUnderTest, body: str
+) -> None:
+    """So that the other tests here mean something."""
+    script = Script("bad", ("key",), (), (), (), (), body)
+
+    with pytest.raises(ResponseError, match="can't access at least one of the keys"):
+        await queue.server.run(script, keys={"key": queue.keys.delayed}, args={})
+
+
+async def test_enqueue(queue: QueueUnderTest) -> None:
+    answers = await queue.add(
+        *(job(id=level.value, priority=level) for level in LEVELS),
+        job(id="a[*]?\\"),
+        job(id="later", delay_ms=60_000),
+        job(id="timed", unique="t", unique_ttl_ms=60_000),
+        job(id="unique", unique="u"),
+        job(id="taken", unique="u"),
+        job(id="later"),
+        job(id="full"),
+        length_max=8,
+    )
+
+    assert [each.acceptance.value for each in answers] == [1, 1, 1, 1, 1, 2, 1, 1, 4, 3, 5]
+
+
+async def test_fetch_with_turns_and_entries_that_were_handed_back(queue: QueueUnderTest) -> None:
+    for level in LEVELS:
+        await queue.add(*(job(priority=level) for _ in range(6)))
+    held = await queue.fetch(slots=3)
+    for delivery in held:
+        await queue.settle(delivery, Verdict.RELEASED)
+    await queue.client.xdel(queue.stream(held[0].token), held[0].token.entry)
+
+    taken = await queue.fetch("two", slots=12, served=8)
+    await queue.settle(taken[0], Verdict.RELEASED)
+    all_handed_back = await queue.fetch("two", slots=2, served=8)
+
+    assert {each.token.level for each in taken} == {1, 2, 3}
+    assert len(taken) == 12
+    assert taken[0].id in {each.id for each in all_handed_back}
+    assert await queue.fetch("two", slots=0) == []
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["", "body lost"])
+@pytest.mark.parametrize("wanted", [False, True], ids=["", "cancel wanted"])
+async def test_settle(queue: QueueUnderTest, *, deleted: bool, wanted: bool) -> None:
+    await queue.add(
+        *(job(id=f"{n}", unique=f"u-{n}", priority=LEVELS[n % 4]) for n in range(len(VERDICTS) + 1))
+    )
+    held = {each.id: each for each in await queue.fetch()}
+    for name, delivery in held.items():
+        if wanted:
+            await queue.cancel(name)
+        if deleted:
+            await queue.client.xdel(queue.stream(delivery.token), delivery.token.entry)
+    lost = held[str(len(VERDICTS))]
+    outcomes = [
+        Outcome(held[str(n)], verdict, b'"x"', row(1)) for n, verdict in enumerate(VERDICTS)
+    ]
+    await queue.client.xack(queue.stream(lost.token), "millstream", lost.token.entry)
+    lost_outcome = Outcome(lost, Verdict.COMPLETED)
+
+    answers = await queue.settle_all([*outcomes, lost_outcome, *outcomes])
+    repeated = await queue.settle_all(outcomes)
+
+    count = len(VERDICTS)
+    assert answers[:count] == [Settled.RECORDED] * count
+    assert answers[count] is Settled.LOST
+    assert {*answers[count + 1 :], *repeated} == {Settled.REPEATED}
+
+
+async def test_settle_with_a_history_that_is_cut(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a", attempts_max=1000))
+    await queue.client.rpush(queue.keys.history("a"), *(row(n) for n in range(50)))
+
+    assert await queue.settle(await queue.fetch_one(), Verdict.RETRY) is Settled.RECORDED
+    assert len((await queue.look("a")).history) == 50
+
+
+async def test_claim(queue: QueueUnderTest) -> None:
+    names = ("claimed", "poison", "deleted", "back", "alive", "own")
+    await queue.add(*(job(id=name, unique=name) for name in names))
+    await queue.add_raw({"kind": "a", "payload": "{}"})
+    held = {each.id: each for each in await queue.fetch()}
+    await queue.lapse(held["poison"])
+    [again] = (await queue.claim("two")).deliveries
+    await queue.settle(held.pop("back"), Verdict.RELEASED)
+    await queue.lapse(again, *(each for name, each in held.items() if name not in {"alive"}))
+    await queue.client.xdel(queue.stream(again.token), held["deleted"].token.entry)
+    found = await queue.sweep()
+    await queue.renew(held["own"])
+
+    claimed = await queue.claim("three", found, losses_max=1)
+
+    assert {each.id for each in claimed.deliveries} == {"claimed", "back", "normal-" + _raw(held)}
+    assert {letter.cause for letter in await queue.letters()} == {"lost too often", "body lost"}
+    await queue.lapse(*claimed.deliveries)
+    assert len((await queue.claim("three", losses_max=1)).deliveries) == 3
+
+
+def _raw(held: dict[str, Any]) -> str:
+    [name] = [name for name in held if name.startswith("normal-")]
+    return name.removeprefix("normal-")
+
+
+async def test_claim_where_streams_are_gone(queue: QueueUnderTest) -> None:
+    await queue.client.delete(*queue.keys.streams.values())
+
+    assert (await queue.claim("two")).deliveries == []
+
+
+async def test_where_the_groups_are_gone(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"), job(id="b"))
+    held = await queue.fetch()
+    await queue.lapse(*held)
+    found = await queue.sweep()
+    await queue.client.xgroup_destroy(queue.keys.stream(Priority.NORMAL), GROUP)
+
+    assert await queue.settle(held[0], Verdict.COMPLETED) is Settled.LOST
+    assert (await queue.renew(*held)).lost == {each.token for each in held}
+    assert (await queue.claim("two", found)).deliveries == []
+    assert (await queue.look("a")).state is State.READY
+    assert await queue.cancel("a") is Cancellation.CANCELLED
+
+
+async def test_renew(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=name) for name in ("kept", "asked", "lost", "deleted")))
+    kept, asked, lost, deleted = await queue.fetch()
+    await queue.cancel("asked")
+    await queue.settle(lost, Verdict.COMPLETED)
+    await queue.client.xdel(queue.stream(deleted.token), deleted.token.entry)
+
+    renewal = await queue.renew(kept, asked, lost, deleted)
+
+    assert (renewal.lost, renewal.cancel) == ({lost.token}, {asked.token})
+
+
+async def test_promote(queue: QueueUnderTest) -> None:
+    await queue.add(
+        *(job(id=name, delay_ms=60_000) for name in ("due", "deleted", "later", "gone"))
+    )
+    await queue.make_due("due", "deleted", "gone")
+    await queue.client.delete(queue.keys.body("deleted"), queue.keys.job("gone"))
+
+    moved, wait_ms = await queue.promote()
+
+    assert (moved, wait_ms is not None) == (2, True)
+    assert await promote_due(queue.server, Keys("empty"), RETENTION) == (0, None)
+
+
+async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
+    """Another worker was faster, or a canceller."""
+    await queue.add(job(id="later", delay_ms=60_000))
+    names = ["later", "nobody", "later"]
+
+    codes = await queue.server.run(
+        _PROMOTE,
+        keys={
+            **queue.keys.streams,
+            "delayed": queue.keys.delayed,
+            "dead": queue.keys.dead,
+            "counters": queue.keys.counters,
+        },
+        args={"dead_ttl_ms": 1},
+        rows=[
+            ((queue.keys.job(n), queue.keys.body(n), queue.keys.history(n)), (n,)) for n in names
+        ],
+    )
+
+    assert codes == [0, 0, 0]
+
+
+async def test_cancel(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"), job(id="back", priority=Priority.LOW))
+    _, back = await queue.fetch()
+    await queue.settle(back, Verdict.RELEASED)
+    await queue.add(job(id="waits", unique="u"), job(id="later", delay_ms=60_000, unique="v"))
+
+    answers = {name: await queue.cancel(name) for name in ("runs", "back", "waits", "later", "no")}
+
+    assert answers == {
+        "runs": Cancellation.ASKED,
+        "back": Cancellation.CANCELLED,
+        "waits": Cancellation.CANCELLED,
+        "later": Cancellation.CANCELLED,
+        "no": Cancellation.UNKNOWN,
+    }
+    assert await queue.cancel("waits") is Cancellation.ENDED
+
+
+async def test_replay_and_purge(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=name) for name in ("kept", "expired", "live", "bare", "purged")))
+    for delivery in await queue.fetch():
+        if delivery.id == "bare":
+            await queue.client.xdel(queue.stream(delivery.token), delivery.token.entry)
+        await queue.settle(delivery, Verdict.DEAD, detail="x")
+    letters = {letter.id: letter for letter in await queue.letters()}
+    await queue.client.delete(queue.keys.job("expired"), queue.keys.history("expired"))
+    rows = tuple({"attempt": number} for number in range(51))
+    letters["expired"] = replace(letters["expired"], history=rows)
+    await queue.client.delete(queue.keys.job("live"))
+    await queue.add(job(id="live"))
+
+    answers = {
+        name: await queue.replay(letters[name]) for name in ("kept", "expired", "live", "bare")
+    }
+
+    assert answers == {
+        "kept": Replayed.READY,
+        "expired": Replayed.READY,
+        "live": Replayed.LIVE,
+        "bare": Replayed.BODY_LOST,
+    }
+    assert await queue.replay(letters["kept"]) is Replayed.UNKNOWN
+    assert await purge(queue.server, queue.keys, list(letters.values())) == 3
+
+
+async def test_look(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"), job(id="waits"))
+    await queue.fetch_one()
+
+    assert (await queue.look("runs")).state is State.RUNNING
+    assert (await queue.look("waits")).state is State.READY
+    with pytest.raises(UnknownJobError):
+        await queue.look("nobody")
+
+
+async def test_retire(queue: QueueUnderTest) -> None:
+    await queue.add(job(), job())
+    await queue.settle(await queue.fetch_one("done"), Verdict.COMPLETED)
+    await queue.fetch_one("busy")
+    await queue.renew(consumer="done")
+
+    assert await retire(queue.server, queue.keys, ["done", "busy", "nobody"]) == ["done", "nobody"]
+    await queue.client.delete(*queue.keys.streams.values())
+    assert await retire(queue.server, queue.keys, ["busy"]) == ["busy"]
