@@ -1,6 +1,7 @@
 """A worker: the roles of one consumer, assembled in one task group."""
 
 import asyncio
+import os
 import time
 from contextlib import ExitStack
 
@@ -185,7 +186,7 @@ class Worker:
             consumer=self.consumer,
             name=settings.name,
             host=self._identity.host,
-            pid=int(self.consumer.split(":")[1]),
+            pid=os.getpid(),
             version=self._identity.version,
             concurrency=settings.concurrency,
             started_ms=time.time_ns() // 1_000_000,

@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -66,7 +67,7 @@ def _missing(entry_point: EntryPoint, package: str) -> typer.Typer:
     app = typer.Typer(add_completion=False)
 
     @app.command(
-        help=f"Not installed: {fix}",
+        help=f"Not installed: {escape(fix)}",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )

@@ -10,16 +10,10 @@ from tests.consumers.support.fleet import Fleet
 from tests.support.processes import Processes
 
 
-@pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the workers of the session keep what Python has compiled."""
-    return tmp_path_factory.mktemp("bytecode")
-
-
 @pytest.fixture
-def fleet(processes: Processes, tmp_path: Path, bytecode: Path) -> Iterator[Fleet]:
+def fleet(processes: Processes, tmp_path: Path) -> Iterator[Fleet]:
     """Starts workers; those that still run at the end are told to end, and must end well."""
-    fleet = Fleet(processes, tmp_path, bytecode)
+    fleet = Fleet(processes, tmp_path)
     yield fleet
     fleet.stop()
 

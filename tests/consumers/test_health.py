@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from consumers.errors import HealthPortError
 from consumers.health import STALL_S, Health, serve_health
-from tests.consumers.support.http import http_get
+from tests.consumers.support.probe import http_get
 
 
 @pytest.fixture

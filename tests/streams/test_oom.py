@@ -16,6 +16,7 @@ from streams.embedded import EmbeddedServer
 from streams.fetch import wait_for_one
 from streams.inspection import inspect_queue
 from streams.priority import LEVELS, Priority
+from streams.renew import Renewal
 from streams.settle import Outcome, Settled, Verdict
 from streams.state import State
 from streams.workers import retire
@@ -112,7 +113,7 @@ async def test_leases_are_renewed_and_wishes_to_cancel_are_told(queue: QueueUnde
 
     renewal = await queue.renew(asked, lost)
 
-    assert (renewal.cancel, renewal.lost) == ({asked.token}, {lost.token})
+    assert renewal == Renewal(frozenset({lost.token}), frozenset({asked.token}))
     assert await queue.sweep() == []
 
 

@@ -22,6 +22,7 @@ from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
 from streams.keys import GROUP, Keys
 from streams.priority import LEVELS, Priority
+from streams.renew import Renewal
 from streams.scripts.loader import Call, Script
 from streams.server import BlockingServer, Server, server_facts
 from streams.settle import Outcome, Settled, Verdict
@@ -190,7 +191,7 @@ async def test_claim(queue: QueueUnderTest) -> None:
     await queue.lapse(held["poison"])
     [again] = (await queue.claim("two")).deliveries
     await queue.settle(held.pop("back"), Verdict.RELEASED)
-    await queue.lapse(again, *(each for name, each in held.items() if name not in {"alive"}))
+    await queue.lapse(again, *(each for name, each in held.items() if name != "alive"))
     await queue.client.xdel(queue.stream(again.token), held["deleted"].token.entry)
     found = await queue.sweep()
     await queue.renew(held["own"])
@@ -237,7 +238,7 @@ async def test_renew(queue: QueueUnderTest) -> None:
 
     renewal = await queue.renew(kept, asked, lost, deleted)
 
-    assert (renewal.lost, renewal.cancel) == ({lost.token}, {asked.token})
+    assert renewal == Renewal(frozenset({lost.token}), frozenset({asked.token}))
 
 
 async def test_promote(queue: QueueUnderTest) -> None:

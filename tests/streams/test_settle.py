@@ -211,7 +211,7 @@ async def group_is_gone(queue: QueueUnderTest, delivery: Delivery) -> None:
 
 
 async def everything_is_gone(queue: QueueUnderTest, delivery: Delivery) -> None:
-    assert delivery
+    await queue.client.delete(queue.stream(delivery.token))
     await queue.client.flushdb()
     await queue.open()
 

@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +52,11 @@ async def run(client: Redis, example: str) -> Any:
 
 
 @pytest.fixture
-async def tiles(client: Redis) -> AsyncIterator[QueueUnderTest]:
+async def tiles(client: Redis) -> QueueUnderTest:
     """The queue that the page speaks of."""
     queue = QueueUnderTest(client, "tiles")
     await queue.open()
-    yield queue
+    return queue
 
 
 def test_the_page_has_examples() -> None:

@@ -4,13 +4,13 @@ import os
 
 import pytest
 
+from streams.connection import open_blocking_client
 from streams.inspection import inspect_queue
 from streams.priority import LEVELS, Priority
 from streams.renew import renew
 from streams.server import BlockingServer
 from streams.settle import Verdict
 from streams.workers import SeenWorker, WorkerInfo, new_consumer_name, retire, seen_workers
-from streams.connection import open_blocking_client
 from tests.support.queues import QueueUnderTest, job, url_of
 
 pytestmark = pytest.mark.leaves_jobs

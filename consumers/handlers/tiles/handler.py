@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from consumers.handler import Context
 from consumers.handlers.tiles.catalog import Dataset
-from consumers.handlers.tiles.dataerrors import iso_utc
+from consumers.handlers.tiles.dataerrors import ObjectMissingError, iso_utc
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.grid import ProjectedGrid
 from consumers.handlers.tiles.lookups import Lookups, utc_now
@@ -55,6 +55,14 @@ class TilePainter:
             ShardError: an object is no whole shard.
         """
         target = Target.of(tile)
+        try:
+            return await self._paint(tile, target)
+        except ObjectMissingError:
+            # An ingest may have replaced the data since the catalog was read.
+            self._lookups.forget(tile.layer, tile.time)
+            return await self._paint(tile, target)
+
+    async def _paint(self, tile: RenderTile, target: Target) -> Picture:
         selection = await self._lookups.find(tile.layer, tile.time)
         style = find_style(tile.style, selection.value_range)
         dataset = selection.dataset

@@ -4,7 +4,11 @@ An ingest is all or nothing. Its rows appear in one transaction at the end; when
 fails before it, or the ingest is interrupted, what was written is removed again. An object
 is named by a digest of what it holds, so a second ingest of the same file writes the same
 objects and rows, and no object that a worker may be reading is ever overwritten with other
-values.
+values. What rows no longer point to is removed; a worker that still knew them looks again.
+
+One weakness: of two ingests of one file at the same moment, one that fails may remove what
+the other has just written. Its tiles then say that objects are missing, and a third ingest
+mends it.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator

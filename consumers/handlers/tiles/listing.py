@@ -27,17 +27,17 @@ def layers_table(layers: Sequence[LayerSummary]) -> RenderableType:
     if not layers:
         return Text("There are no layers yet: `millstream tiles ingest FILE` makes some.")
     numbers = ["runs", "times"]
-    columns = ["layer", *numbers, "valid from", "to", "smallest .. largest", "units", "grid"]
-    table = new_table("Layers", columns, numbers=numbers)
+    table = new_table(
+        "Layers", ["layer", *numbers, "valid (UTC)", "values", "grid"], numbers=numbers
+    )
+    table.columns[0].no_wrap = True
     for layer in layers:
         table.add_row(
             cell(str(layer.name)),
             str(layer.runs),
             str(layer.times),
-            _minute(layer.first_valid_time),
-            _minute(layer.last_valid_time),
-            _range(layer.vmin, layer.vmax),
-            cell(layer.units),
+            _span(layer.first_valid_time, layer.last_valid_time),
+            cell(_values(layer.vmin, layer.vmax, layer.units)),
             cell(grid_text(layer.grid)),
         )
     return table
@@ -70,15 +70,14 @@ def layers_json(layers: Sequence[LayerSummary]) -> bytes:
 
 def ingest_table(report: IngestReport) -> RenderableType:
     """What became of a file: the layers, then what was left out and why."""
-    columns = ["layer", "run", "valid", "smallest .. largest", "units", "grid"]
-    table = new_table("Ingested", columns)
+    table = new_table("Ingested", ["layer", "run (UTC)", "valid (UTC)", "values", "grid"])
+    table.columns[0].no_wrap = True
     for dataset in report.datasets:
         table.add_row(
             cell(dataset.layer),
             _minute(dataset.reference_time),
             _minute(dataset.valid_time),
-            _range(dataset.vmin, dataset.vmax),
-            cell(dataset.units),
+            cell(_values(dataset.vmin, dataset.vmax, dataset.units)),
             cell(grid_text(dataset.grid)),
         )
     notes = [Text(f"  left out {each.name}: {each.reason}") for each in report.skipped]
@@ -133,5 +132,9 @@ def _minute(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
 
 
-def _range(least: float | None, greatest: float | None) -> str:
-    return "all missing" if least is None else f"{least:.6g} .. {greatest:.6g}"
+def _span(first: datetime, last: datetime) -> str:
+    return _minute(first) if first == last else f"{_minute(first)} .. {_minute(last)}"
+
+
+def _values(least: float | None, greatest: float | None, units: str) -> str:
+    return "all missing" if least is None else f"{least:.6g} .. {greatest:.6g} {units}"

@@ -52,3 +52,7 @@ class Lookups:
         if len(self._answers) > self._entries_max:
             self._answers.popitem(last=False)
         return selection
+
+    def forget(self, layer: str, time: datetime | None) -> None:
+        """Ask the catalog again at the next `find`: the answer has proved out of date."""
+        self._answers.pop((layer, time), None)

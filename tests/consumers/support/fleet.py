@@ -12,13 +12,12 @@ from redis.asyncio import Redis
 from streams.dead import DeadLetter, dead_letters
 from streams.inspection import QueueReport, inspect_queue
 from streams.keys import Keys
-from tests.consumers.support.http import http_get
 from tests.consumers.support.kinds import Effects
+from tests.consumers.support.probe import http_get
 from tests.support.processes import Processes, RunningProgram
 from tests.support.waiting import TIMEOUT_S, wait_until
 
 ROOT = Path(__file__).parents[3]
-PROGRAM = Path(__file__).with_name("program.py")
 KEYS = Keys("work")
 
 Event = Mapping[str, Any]
@@ -43,8 +42,16 @@ class WorkerProcess:
 
     async def says(self, event: str, timeout_s: float = TIMEOUT_S) -> Event:
         """Wait until it has said *event*; returns the first such line."""
-        await wait_until(lambda: self.events(event), f"{self.name} says {event}", timeout_s)
-        return self.events(event)[0]
+
+        def said() -> list[Event]:
+            # Looked at first: what it says with its last breath counts.
+            running = self.program.is_running
+            found = self.events(event)
+            assert found or running, f"{self.name} has ended and not said {event}"
+            return found
+
+        await wait_until(said, f"{self.name} says {event}", timeout_s)
+        return said()[0]
 
     @property
     def consumer(self) -> str:
@@ -70,9 +77,8 @@ class WorkerProcess:
 class Fleet:
     """Starts workers of one queue and looks at what they have done."""
 
-    def __init__(self, processes: Processes, directory: Path, cache: Path) -> None:
+    def __init__(self, processes: Processes, directory: Path) -> None:
         self._processes = processes
-        self._cache = cache
         self._workers: list[WorkerProcess] = []
         self.effects = Effects(directory / "effects.jsonl")
 
@@ -89,13 +95,11 @@ class Fleet:
         """Start a worker and do not wait for it."""
         program = self._processes.start(
             "python",
-            PROGRAM,
+            "-m",
+            "tests.consumers.support.program",
             str(self.effects.path),
             environment={
                 "PYTHONPATH": str(ROOT),
-                # Compiled once for all workers of the session.
-                "PYTHONDONTWRITEBYTECODE": "",
-                "PYTHONPYCACHEPREFIX": str(self._cache),
                 "REDIS_URL": url,
                 "WORKER_NAME": name,
                 "CONCURRENCY": str(concurrency),

@@ -10,7 +10,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import anyio
 import orjson
@@ -70,11 +70,15 @@ class Blocking(Payload):
     path: Path
 
 
+Way = Literal["sys.exit", "cancelled", "unprintable", "surrogate"]
+
+
 class Leaving(Payload):
     """Does what would end a careless worker, or its task."""
 
     kind: ClassVar[str] = "test.leaving"
-    how: Literal["sys.exit", "cancelled", "unprintable", "surrogate"]
+    WAYS: ClassVar[tuple[Way, ...]] = get_args(Way)
+    how: Way
 
 
 class UnprintableError(Exception):

@@ -1,4 +1,4 @@
-"""A worker of the kinds that tests need: `python program.py EFFECTS_FILE`."""
+"""A worker of the kinds that tests need; its argument is the file of effects."""
 
 import os
 import sys

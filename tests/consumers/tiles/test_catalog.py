@@ -53,15 +53,7 @@ def dataset(
     )
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(not POSTGRES_URL, reason="no MILLSTREAM_TEST_DATABASE_URL"),
-        ),
-    ]
-)
+@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES_URL else [])])
 async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Catalog]:
     url = POSTGRES_URL if request.param == "postgresql" else f"sqlite:///{tmp_path}/a/catalog.db"
     async with open_catalog(str(url)) as catalog:
@@ -263,6 +255,6 @@ async def test_a_missing_driver_is_told_with_the_line_that_installs_it(scheme: s
 async def test_a_database_that_does_not_answer_is_told_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_text("this is no database, it is a text of some length")
 
-    with pytest.raises(CatalogError, match="does not answer: .*not a database.*DATABASE_URL"):
+    with pytest.raises(CatalogError, match=r"does not answer: .*not a database.*DATABASE_URL"):
         async with open_catalog(f"sqlite:///{tmp_path}/catalog.db"):
             pass

@@ -173,7 +173,7 @@ async def test_another_domain_of_a_model_does_not_replace_the_first(tmp_path: Pa
     async with open_tile_data(tmp_path) as data:
         await ingest_fields([make_field()], data.catalog, data.store)
 
-        with pytest.raises(IngestError, match="on another grid already: .* --model"):
+        with pytest.raises(IngestError, match=r"on another grid already: .* --model"):
             await ingest_fields([make_field(grid=REGION)], data.catalog, data.store)
 
         assert (await data.catalog.layers())[0].grid == GRID

@@ -18,6 +18,7 @@ from consumers.handlers.tiles.dataerrors import (
     ShardError,
     TimeNotFoundError,
 )
+from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.errors import UnknownCrs, UnknownStyle
 from consumers.handlers.tiles.handler import RenderTileHandler
 from consumers.handlers.tiles.ingest import ingest_fields
@@ -171,6 +172,20 @@ async def test_what_no_retry_can_help_is_permanent_and_names_what_exists(
         await handler(job(**fields), CONTEXT)
 
     assert isinstance(caught.value, PermanentError)
+
+
+async def test_new_values_are_drawn_even_while_the_old_ones_are_remembered(
+    handler: RenderTileHandler, data: TileData, cache: RedisCache
+) -> None:
+    await handler(job(), CONTEXT)
+    before = await cache.get(tile_key(job(), RUN))
+    colder = make_field().values - 30
+
+    await ingest_fields([make_field(values=colder)], data.catalog, data.store)
+    handler._painter._shards = ShardCache(data.store)
+    await handler(job(), CONTEXT)
+
+    assert await cache.get(tile_key(job(), RUN)) != before
 
 
 async def test_a_missing_shard_may_be_there_at_the_next_attempt(

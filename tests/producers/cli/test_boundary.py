@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint
 import pytest
 import typer
 
+from producers.cli.app import new_app
 from producers.cli.boundary import run
 from producers.cli.groups import GROUP, load_group
 from tests.producers.cli.conftest import Command
@@ -100,6 +101,23 @@ def test_a_group_without_its_packages_says_how_to_get_them(
             "millstream: the command 'heavy' needs the package 'a_package_that_nobody_has': "
             'pip install "millstream[heavy]"\n'
         )
+
+
+def test_the_list_of_commands_names_the_extra_of_a_missing_group(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As a distribution that is installed beside this one declares it."""
+    folder = tmp_path_factory.mktemp("site")
+    declared = folder / "beside-1.0.dist-info"
+    declared.mkdir()
+    (declared / "METADATA").write_text("Metadata-Version: 2.1\nName: beside\nVersion: 1.0\n")
+    (declared / "entry_points.txt").write_text(f"[{GROUP}]\nheavy = a_package_nobody_has:app\n")
+    monkeypatch.syspath_prepend(folder)
+
+    assert run(new_app(), ["--help"]) == 0
+    assert 'pip install "beside[heavy]"' in capsys.readouterr().out
 
 
 def test_a_missing_module_of_our_own_is_a_defect_and_keeps_its_traceback() -> None:

@@ -1,0 +1,421 @@
+"""The life of jobs under any order of events, against a model of a few dictionaries.
+
+Hypothesis draws the events (with any token that was ever given out), a real server carries
+them out, and after each of them every job must be in the one place where the model has it.
+A failing run is shortened and printed as a program. `MILLSTREAM_LIFECYCLE_RUNS` asks for
+more runs than the few of every day.
+"""
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from streams.cancel import Cancellation
+from streams.dead import DeadLetter, Replayed, purge
+from streams.enqueue import Acceptance
+from streams.job import Delivery, Token
+from streams.keys import NOBODY
+from streams.priority import LEVELS, Priority
+from streams.settle import Settled, Verdict
+from streams.state import ENDS, State
+from tests.support.queues import QueueUnderTest, job, row
+
+RUNS = int(os.environ.get("MILLSTREAM_LIFECYCLE_RUNS", "15"))
+STEPS = 40
+LOSSES_MAX = 1
+IDS, SLOTS, CONSUMERS = ("a", "b", "c", "d", "e"), ("", "u", "v"), ("one", "two", "three")
+#: What a verdict adds to the history, which is what the attempt's row says.
+SAID = "error"
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Life:
+    """A job as the model has it."""
+
+    id: str
+    priority: Priority
+    unique: str = ""
+    state: State = State.READY
+    handed_back: bool = False
+    token: Token | None = None
+    """Of the delivery that runs."""
+    recorded: Token | None = None
+    """Of the last outcome that its record knows."""
+    fence: int = 0
+    attempt: int = 1
+    losses: int = 0
+    released: int = 0
+    replays: int = 0
+    wanted: bool = False
+    """Somebody asked for its end while it ran."""
+    history: list[str] = field(default_factory=list)
+    letter: str = ""
+
+    def ends(self, state: State) -> None:
+        self.state, self.token, self.handed_back, self.wanted = state, None, False, False
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """A queue, its model, and everything that can happen to both."""
+
+    url: ClassVar[str]
+    deliveries: Bundle[Delivery] = Bundle("deliveries")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runner = asyncio.Runner()
+        self._client = Redis.from_url(self.url, retry=Retry(NoBackoff(), 0))
+        self.queue = QueueUnderTest(self._client)
+        self.jobs: dict[str, Life] = {}
+        self.slots: dict[str, str] = {}
+        self.letters: dict[str, DeadLetter] = {}
+        self.given: set[Token] = set()
+        self.held: list[Delivery] = []
+        self.counts: dict[str, int] = {}
+
+    def teardown(self) -> None:
+        self.do(self._client.aclose())
+        self._runner.close()
+
+    def do(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+        return self._runner.run(coroutine)
+
+    def count(self, name: str, number: int = 1) -> None:
+        if number:
+            self.counts[name] = self.counts.get(name, 0) + number
+
+    @initialize()
+    def open(self) -> None:
+        self.do(self._client.flushdb())
+        self.do(self.queue.open())
+
+    @rule(
+        name=st.sampled_from(IDS),
+        slot=st.sampled_from(SLOTS),
+        priority=st.sampled_from(LEVELS),
+        later=st.booleans(),
+    )
+    def enqueue(self, name: str, slot: str, priority: Priority, *, later: bool) -> None:
+        delay_ms = 3_600_000 if later else 0
+        sent = job(id=name, unique=slot or None, priority=priority, delay_ms=delay_ms)
+
+        [answer] = self.do(self.queue.add(sent))
+
+        if name in self.jobs:
+            assert (answer.id, answer.acceptance) == (name, Acceptance.EXISTS)
+            return
+        if slot in self.slots:
+            assert (answer.id, answer.acceptance) == (self.slots[slot], Acceptance.UNIQUE_TAKEN)
+            return
+        assert answer.acceptance is (Acceptance.DELAYED if later else Acceptance.READY)
+        state = State.DELAYED if later else State.READY
+        self.jobs[name] = Life(name, priority, slot, state)
+        if slot:
+            self.slots[slot] = name
+        self.count("enqueued")
+
+    @rule(
+        target=deliveries,
+        consumer=st.sampled_from(CONSUMERS),
+        slots=st.integers(1, 4),
+        served=st.integers(0, 30),
+    )
+    def fetch(self, consumer: str, slots: int, served: int) -> Any:
+        waiting = [each for each in self.jobs.values() if each.state is State.READY]
+        back = {each.id for each in waiting if each.handed_back}
+
+        taken = self.do(self.queue.fetch(consumer, slots=slots, served=served))
+
+        assert len(taken) == min(slots, len(waiting))
+        assert {each.id for each in taken} <= {each.id for each in waiting}
+        assert sum(each.id in back for each in taken) == min(slots, len(back))
+        for delivery in taken:
+            self.starts(delivery)
+        return multiple(*taken)
+
+    def starts(self, delivery: Delivery) -> None:
+        life = self.jobs[delivery.id]
+        assert delivery.flaw == ""
+        assert delivery.token not in self.given
+        assert delivery.fence > life.fence or life.fence == 0
+        assert (delivery.attempt, delivery.token.level) == (life.attempt, life.priority.level)
+        self.given.add(delivery.token)
+        self.held.append(delivery)
+        life.state, life.handed_back = State.RUNNING, False
+        life.token, life.fence = delivery.token, delivery.fence
+
+    @rule(delivery=deliveries, verdict=st.sampled_from(Verdict))
+    def settle(self, delivery: Delivery, verdict: Verdict) -> None:
+        life = self.jobs.get(delivery.id)
+
+        answer = self.do(self.queue.settle(delivery, verdict, detail=b'"x"', delay_ms=3_600_000))
+
+        if life is None or life.token != delivery.token:
+            repeated = life is not None and life.recorded == delivery.token
+            assert answer is (Settled.REPEATED if repeated else Settled.LOST)
+            self.count("fenced", 0 if repeated else 1)
+            return
+        assert answer is Settled.RECORDED
+        if life.wanted and verdict in {Verdict.RETRY, Verdict.PARKED, Verdict.RELEASED}:
+            verdict = Verdict.CANCELLED
+        life.recorded = delivery.token
+        if verdict is not Verdict.PARKED:
+            life.history.append(SAID)
+        self.count({"retry": "retried"}.get(verdict.value, verdict.value))
+        if verdict is Verdict.RELEASED:
+            life.ends(State.READY)
+            life.handed_back = True
+            life.released += 1
+        elif verdict in {Verdict.RETRY, Verdict.PARKED}:
+            life.ends(State.DELAYED)
+            life.attempt += verdict is Verdict.RETRY
+        else:
+            self.ended(life, State(verdict.value))
+
+    def ended(self, life: Life, state: State) -> None:
+        life.ends(state)
+        if self.slots.get(life.unique) == life.id:
+            del self.slots[life.unique]
+        if state is State.DEAD:
+            letter = self.do(self.queue.letter(life.id))
+            assert letter.dead_entry not in self.letters
+            assert [each["outcome"] for each in letter.history] == life.history
+            assert (letter.payload, letter.priority) == (b"{}", life.priority)
+            life.letter = letter.dead_entry
+            self.letters[letter.dead_entry] = letter
+
+    @rule(consumer=st.sampled_from(CONSUMERS))
+    def renew(self, consumer: str) -> None:
+        mine = [each for each in self.held if each.token.consumer == consumer]
+
+        renewal = self.do(self.queue.renew(*mine, consumer=consumer))
+
+        current = {life.token: life for life in self.jobs.values() if life.token}
+        assert renewal.lost == {each.token for each in mine} - current.keys()
+        assert renewal.cancel == {
+            each.token for each in mine if each.token in current and current[each.token].wanted
+        }
+
+    @rule(target=deliveries, consumer=st.sampled_from(CONSUMERS), data=st.data())
+    def claim(self, consumer: str, data: st.DataObject) -> Any:
+        """Some of those who run fall silent; a sweep takes over, and what was handed back too."""
+        running = [each for each in self.held if self.runs(each)]
+        silent = [each for each in running if data.draw(st.booleans())]
+        back = [life.id for life in self.jobs.values() if life.handed_back]
+        self.do(self.queue.lapse(*silent))
+
+        claimed = self.do(self.queue.claim(consumer, losses_max=LOSSES_MAX))
+
+        died: set[str] = set()
+        for lost in silent:
+            life = self.jobs[lost.id]
+            if lost.token.consumer != consumer:
+                life.losses += 1
+                life.history.append("lost")
+                self.count("lost")
+            if life.losses > LOSSES_MAX:
+                died.add(life.id)
+        assert {each.id for each in claimed.dead} == died
+        assert {each.id for each in claimed.deliveries} == ({*back} | {x.id for x in silent}) - died
+        for name in died:
+            self.count("dead")
+            self.jobs[name].recorded = None
+            self.ended(self.jobs[name], State.DEAD)
+        for delivery in claimed.deliveries:
+            self.starts(delivery)
+        return multiple(*claimed.deliveries)
+
+    def runs(self, delivery: Delivery) -> bool:
+        life = self.jobs.get(delivery.id)
+        return life is not None and life.token == delivery.token
+
+    @rule(data=st.data())
+    def promote(self, data: st.DataObject) -> None:
+        delayed = [life.id for life in self.jobs.values() if life.state is State.DELAYED]
+        due = [name for name in delayed if data.draw(st.booleans())]
+        self.do(self.queue.make_due(*due))
+
+        moved, _ = self.do(self.queue.promote())
+
+        assert moved == len(due)
+        self.count("promoted", moved)
+        for name in due:
+            self.jobs[name].state = State.READY
+
+    @rule(name=st.sampled_from(IDS))
+    def cancel(self, name: str) -> None:
+        life = self.jobs.get(name)
+
+        answer = self.do(self.queue.cancel(name))
+
+        if life is None:
+            assert answer is Cancellation.UNKNOWN
+        elif life.state in ENDS:
+            assert answer is Cancellation.ENDED
+        elif life.state is State.RUNNING:
+            assert answer is Cancellation.ASKED
+            life.wanted = True
+        else:
+            assert answer is Cancellation.CANCELLED
+            self.count("cancelled")
+            self.ended(life, State.CANCELLED)
+
+    @precondition(lambda self: self.letters)
+    @rule(data=st.data())
+    def replay(self, data: st.DataObject) -> None:
+        letter = data.draw(st.sampled_from(list(self.letters.values())))
+        life = self.jobs.get(letter.id)
+
+        answer = self.do(self.queue.replay(letter))
+
+        if life and life.state not in ENDS:
+            assert answer is Replayed.LIVE
+            return
+        assert answer is Replayed.READY
+        del self.letters[letter.dead_entry]
+        self.count("replayed")
+        again = Life(letter.id, letter.priority, letter.fields.get("unique", b"").decode())
+        again.history = [str(each["outcome"]) for each in letter.history]
+        if life:
+            again.history = life.history or again.history
+            again.released, again.replays = life.released, life.replays
+            again.fence = life.fence if life.letter == letter.dead_entry else 0
+        again.replays += 1
+        self.jobs[letter.id] = again
+
+    @precondition(lambda self: self.letters)
+    @rule(data=st.data())
+    def purge(self, data: st.DataObject) -> None:
+        letter = data.draw(st.sampled_from(list(self.letters.values())))
+
+        assert self.do(purge(self.queue.server, self.queue.keys, [letter])) == 1
+
+        del self.letters[letter.dead_entry]
+        self.count("purged")
+        life = self.jobs.get(letter.id)
+        if life and life.letter == letter.dead_entry and life.state is State.DEAD:
+            del self.jobs[letter.id]
+
+    @rule(name=st.sampled_from(IDS))
+    def forget(self, name: str) -> None:
+        """The record of an ended job expires; its dead letter stays."""
+        life = self.jobs.get(name)
+        if life and life.state in ENDS:
+            keys = self.queue.keys
+            self.do(self._client.delete(keys.job(name), keys.history(name)))
+            del self.jobs[name]
+
+    @rule()
+    def forget_scripts(self) -> None:
+        self.do(self._client.script_flush())
+
+    @invariant()
+    def every_job_is_in_exactly_one_place(self) -> None:
+        found = self.do(self.places())
+
+        assert found == {
+            life.id: [State.READY if life.state is State.RUNNING else life.state]
+            for life in self.jobs.values()
+        }
+
+    async def places(self) -> dict[str, list[State]]:
+        """Where the server has each job: by the structures, and by what the record says."""
+        keys, places = self.queue.keys, dict[str, list[State]]()
+        for stream in keys.streams.values():
+            for _, fields in await self._client.xrange(stream) or []:
+                places.setdefault(dict(fields)[b"id"].decode(), []).append(State.READY)
+        for name in await self._client.zrange(keys.delayed, 0, -1):
+            assert await self._client.exists(keys.body(name.decode()))
+            places.setdefault(name.decode(), []).append(State.DELAYED)
+        for name in IDS:
+            state = (await self.queue.record(name)).get("state")
+            if state in ENDS:
+                places.setdefault(name, []).append(State(state))
+            else:
+                assert places.get(name) == ([State(state)] if state else None)
+        return places
+
+    @invariant()
+    def the_pending_list_is_what_runs_and_what_was_handed_back(self) -> None:
+        found = {
+            (level.level, entry, owner, count)
+            for level in LEVELS
+            for entry, owner, count in self.do(self.queue.pending(level))
+        }
+        running = {
+            (token.level, token.entry, token.consumer, token.deliveries)
+            for life in self.jobs.values()
+            if (token := life.token)
+        }
+
+        assert {each for each in found if each[2] != NOBODY} == running
+        assert len(found) - len(running) == sum(life.handed_back for life in self.jobs.values())
+
+    @invariant()
+    def each_record_tells_what_has_happened(self) -> None:
+        for life in self.jobs.values():
+            view = self.do(self.queue.look(life.id))
+            assert (view.state, view.attempt, view.losses, view.released, view.replays) == (
+                life.state,
+                life.attempt,
+                life.losses,
+                life.released,
+                life.replays,
+            )
+            assert [each["outcome"] for each in view.history] == life.history
+            assert view.owner == (life.token.consumer if life.token else "")
+            assert (view.state is State.DEAD) == bool(view.dead_entry)
+
+    @invariant()
+    def what_stands_beside_the_jobs_is_theirs(self) -> None:
+        keys = self.queue.keys
+        bodies = self.do(self._client.keys(keys.body("*").replace("{", "?").replace("}", "?")))
+        held = {slot: self.do(self._client.get(keys.unique(slot))) for slot in SLOTS if slot}
+        wanted = self.do(self._client.smembers(keys.cancel))
+        counters = self.do(self._client.hgetall(keys.counters))
+
+        delayed = sum(life.state is State.DELAYED for life in self.jobs.values())
+        assert len(bodies) == delayed
+        assert {slot: name.decode() for slot, name in held.items() if name} == self.slots
+        assert {each.decode() for each in wanted} == {
+            life.id for life in self.jobs.values() if life.wanted
+        }
+        assert {name.decode(): int(number) for name, number in counters.items()} == self.counts
+        assert {each.dead_entry for each in self.do(self.queue.letters())} == self.letters.keys()
+
+
+@pytest.mark.leaves_jobs
+def test_every_order_of_events_leaves_each_job_in_one_place(redis_url: str) -> None:
+    Lifecycle.url = redis_url
+    run_state_machine_as_test(
+        Lifecycle,
+        settings=settings(
+            max_examples=RUNS,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+            # Tracing every line to explain a failure takes minutes here.
+            phases=set(Phase) - {Phase.explain},
+        ),
+    )
