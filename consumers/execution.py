@@ -131,11 +131,10 @@ class Execution:
         )
         if isinstance(decision, GiveUp):
             return self._dead(delivery, started_ms, decision.cause, failure)
-        outcome = "timeout" if isinstance(error, TimeoutError) else "error"
         return Outcome(
             delivery,
             Verdict.RETRY,
-            attempt=self._attempt(delivery, started_ms, outcome, failure),
+            attempt=self._attempt(delivery, started_ms, _how_failed(failure), failure),
             error=f"{failure.error}: {failure.message}",
             delay_ms=round(decision.after.total_seconds() * 1000),
         )
@@ -145,7 +144,7 @@ class Execution:
             delivery,
             Verdict.DEAD,
             detail=cause,
-            attempt=self._attempt(delivery, started_ms, "error", failure),
+            attempt=self._attempt(delivery, started_ms, _how_failed(failure), failure),
             error=f"{failure.error}: {failure.message}",
         )
 
@@ -179,6 +178,10 @@ class Execution:
             outcome=outcome,
             failure=failure,
         ).to_json()
+
+
+def _how_failed(failure: Failure) -> str:
+    return "timeout" if failure.error == TimeoutError.__name__ else "error"
 
 
 def _is_from_outside(error: BaseException) -> bool:

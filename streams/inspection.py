@@ -144,7 +144,7 @@ async def inspect_queue(client: Redis, keys: Keys) -> QueueReport:
         next_due_ms=int(first[0][1]) - now_ms if first else None,
         dead=dead,
         counters={name.decode(): int(value) for name, value in sorted(counters.items())},
-        consumers=await _consumers(client, keys),
+        consumers=await _consumers(client, keys, now_ms),
     )
 
 
@@ -183,10 +183,14 @@ async def _group(client: Redis, stream: str) -> dict[str, Any] | None:
     return next((group for group in groups if group["name"] == GROUP.encode()), None)
 
 
-async def _consumers(client: Redis, keys: Keys) -> tuple[ConsumerReport, ...]:
+async def _consumers(client: Redis, keys: Keys, now_ms: int) -> tuple[ConsumerReport, ...]:
+    """Consumers of the groups, and workers of the registry that have had no job yet.
+
+    XINFO lists a consumer only from its first entry on.
+    """
     registry = {worker.consumer: worker for worker in await seen_workers(client, keys)}
-    pending: dict[str, int] = {}
-    idle_ms: dict[str, int] = {}
+    pending = dict.fromkeys(registry, 0)
+    idle_ms = {name: max(0, now_ms - worker.beat_ms) for name, worker in registry.items()}
     for stream in keys.streams.values():
         if await _group(client, stream) is None:
             continue

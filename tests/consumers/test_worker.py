@@ -183,7 +183,7 @@ async def test_a_permanent_error_ends_a_job_and_a_deadline_costs_an_attempt(
     assert found[lost.id].cause == "permanent error"
     assert texts(found[lost.id].history, "message") == ["no such layer"]
     assert found[slow.id].cause == "attempts used up"
-    assert texts(found[slow.id].history, "outcome") == ["timeout", "error"]
+    assert texts(found[slow.id].history, "outcome") == ["timeout", "timeout"]
     assert (
         texts(found[slow.id].history, "message")
         == ["the handler of 'test.gate' took longer than 0.05 s"] * 2

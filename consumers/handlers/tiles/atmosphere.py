@@ -83,8 +83,10 @@ class _Atmosphere:
         air = self._air_k(shift_deg, north, warmth)
         yield "TMP", "2m", "K", self._temperature_k(hour, air)
         yield "PRMSL", "msl", "Pa", pressure
-        yield "UGRD", "10m", "m s**-1", east
-        yield "VGRD", "10m", "m s**-1", north
+        # The ground slows the wind, land more than water.
+        slowed = 0.85 - 0.25 * self._climate.land
+        yield "UGRD", "10m", "m s**-1", east * slowed
+        yield "VGRD", "10m", "m s**-1", north * slowed
         yield "APCP", "surface", "kg m**-2", self._rain_mm(hour, air, lifting, east, north)
 
     def _shift_deg(self, hour: int) -> Floats:
@@ -112,10 +114,8 @@ class _Atmosphere:
         resistance = friction**2 + coriolis**2
         east = (friction * push_x + coriolis * push_y) / resistance
         north = (friction * push_y - coriolis * push_x) / resistance
-        # Curved flow around a deep low is slower than the straight balance says, and the
-        # ground slows what is near to it.
-        near_ground = 0.85 - 0.25 * self._climate.land
-        calmed = near_ground / np.sqrt(1 + (east**2 + north**2) / 45**2)
+        # Curved flow around a deep low is slower than the straight balance says.
+        calmed = 1 / np.sqrt(1 + (east**2 + north**2) / 45**2)
         return east * calmed, north * calmed
 
     def _air_k(self, shift_deg: Floats, north: Floats, warmth: Floats) -> Floats:
@@ -132,10 +132,11 @@ class _Atmosphere:
     def _rain_mm(
         self, hour: int, air: Floats, lifting: Floats, east: Floats, north: Floats
     ) -> Floats:
-        meeting = np.clip(-1e5 * self._divergence(east, north), -1, 3)
+        # Near the poles columns are so narrow that coasts would show as stripes.
+        meeting = -1e5 * self._divergence(east, north) * np.cos(self._latitude)
         showers = 0.5 + waves(self._sphere, self._random(4), hour, numbers=(9, 75), count=28)
         tropics = bell(self._sphere.lat_deg, 4 - 7 * self._climate.winter_north, 16)
-        lifted = 2 * lifting + 0.5 * np.clip(meeting, 0, None) + 0.3 * tropics * showers
+        lifted = 2 * lifting + 0.5 * np.clip(meeting, 0, 3) + 0.3 * tropics * showers
         patchy = np.clip(0.6 + 0.5 * showers, 0, 2)
         rain = (lifted * patchy - 0.22) * self._climate.moisture(air)
         fallen: Floats = np.clip(7 * rain, 0, 120)
