@@ -47,21 +47,24 @@ class Inflight:
 
     A slot is taken while a handler runs. An outcome that waits for its record needs no
     slot any more, but its lease is still renewed; so many may wait as there are slots,
-    and then no more is fetched.
+    and then no more is fetched. Who asks the server for jobs reserves slots first, or the
+    fetcher and the claimer would both fill the same ones.
     """
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._held: dict[Token, Running] = {}
         self._settling = 0
+        self._reserved = 0
+        self._closed = False
         self._changed = anyio.Event()
 
     @property
     def free(self) -> int:
-        """How many jobs may be fetched now."""
+        """Slots in which nothing runs and for which nobody asks for jobs."""
         if self._settling > self._slots:
             return 0
-        return max(0, self._slots - self.running)
+        return max(0, self._slots - self.running - self._reserved)
 
     @property
     def running(self) -> int:
@@ -123,11 +126,28 @@ class Inflight:
         """End every handler; returns how many ran."""
         return self.end(list(self._held), reason)
 
-    async def wait_for_slot(self) -> int:
-        """Wait until a job may be fetched; returns how many may."""
-        while not self.free:
+    async def reserve(self, wanted: int) -> int:
+        """Wait for free slots and keep up to *wanted* of them; 0 after `close`.
+
+        Who has waited for longer comes first, so that new jobs do not keep those from
+        their turn that a lost worker has left.
+        """
+        await anyio.lowlevel.checkpoint()
+        while not self._closed and not self.free:
             await self._changed.wait()
-        return self.free
+        kept = 0 if self._closed else min(wanted, self.free)
+        self._reserved += kept
+        return kept
+
+    def release(self, slots: int) -> None:
+        """Give back reserved slots: their jobs have been added, or did not come."""
+        self._reserved -= slots
+        self._notify()
+
+    def close(self) -> None:
+        """Reserve no more: the worker ends."""
+        self._closed = True
+        self._notify()
 
     async def wait_until_no_handler_runs(self) -> None:
         """Wait until the last handler has ended."""

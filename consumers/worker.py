@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import anyio
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from consumers.execution import Execution, Identity
 from consumers.health import TURN_S, Health, serve_health
@@ -33,6 +34,9 @@ from streams.renew import Renewal
 from streams.server import Server, require_safe, server_facts
 from streams.settle import Retention
 from streams.workers import WorkerInfo, hostname, new_consumer_name, retire
+
+#: A server that does not answer keeps a worker from ending for no longer than this.
+LEAVE_S = 2.0
 
 
 class Worker:
@@ -127,7 +131,7 @@ class Worker:
                 background.cancel_scope.cancel()
         finally:
             await anyio.to_thread.run_sync(heartbeat.stop)
-        await retire(server, self._keys, [self.consumer])
+        await self._leave(server)
         self._log.info("worker_shutdown_complete", consumer=self.consumer)
 
     async def _take_jobs(self, server: Server, reader: Redis, pool: Pool) -> None:
@@ -154,6 +158,7 @@ class Worker:
             version=self._identity.version,
         )
         async with anyio.create_task_group() as taking:
+            taking.start_soon(self._close_when_stopping)
             taking.start_soon(fetcher.run, pool, self._stopping)
             taking.start_soon(claimer.run, pool, self._stopping)
             taking.start_soon(
@@ -163,9 +168,21 @@ class Worker:
                 tidy, server, self._keys, settings.lease_ms, self._stopping, self._metrics, log
             )
 
+    async def _close_when_stopping(self) -> None:
+        await self._stopping.wait()
+        self._inflight.close()
+
     async def _wind_down(self) -> None:
         self._health.unready("shutting down")
         await wind_down(self._inflight, self._hurry, self._settings.grace_ms / 1000, self._log)
+
+    async def _leave(self, server: Server) -> None:
+        """Remove this consumer; the janitor of another worker does so where this fails."""
+        try:
+            with anyio.fail_after(LEAVE_S):
+                await retire(server, self._keys, [self.consumer])
+        except (RedisError, OSError) as error:
+            self._log.warning("leave_failed", error=str(error))
 
     def _execution(self) -> Execution:
         return Execution(self._registry, self._identity, self._settings.queue, self._policy)

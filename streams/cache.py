@@ -56,4 +56,4 @@ class RedisCache:
         ttl_ms = round(ttl.total_seconds() * 1000)
         if ttl_ms <= 0:
             raise ValueError(f"a cached value needs a positive time to live, got {ttl}")
-        await self._client.set(name, value, px=ttl_ms)
+        await self._client.psetex(name, ttl_ms, value)

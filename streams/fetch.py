@@ -5,7 +5,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from streams.job import Delivery, Token, decode_entry
-from streams.keys import GROUP, Keys
+from streams.keys import GROUP, NOBODY, Keys
 from streams.priority import LEVELS
 from streams.scripts.loader import load
 from streams.server import Server
@@ -45,13 +45,17 @@ async def wait_for_one(
 
     This is the wake-up of an idle consumer. A blocked read is served by whichever stream
     gets an entry first, so it says nothing about priority: fetch before waiting.
+    Jobs that came into several streams since then are handed over together; all but the
+    most urgent one are handed back.
     """
     names = list(keys.streams.values())
     wanted: dict[Any, Any] = dict.fromkeys(names, ">")
     reply: Any = await client.xreadgroup(GROUP, consumer, wanted, count=1, block=block_ms)
     if not reply:
         return None
-    stream, [(entry, fields)] = reply[0]
+    (stream, [(entry, fields)]), *others = reply
+    for other, [(surplus, _)] in others:
+        await client.xclaim(other, GROUP, NOBODY, 0, [surplus], justid=True)
     flat = [part for pair in fields.items() for part in pair]
     return delivery_of(consumer, names.index(stream.decode()) + 1, entry, 1, flat)
 

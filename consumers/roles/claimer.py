@@ -44,7 +44,7 @@ class Claimer:
         """Sweep until *stopping*."""
         while not stopping.is_set():
             try:
-                await self._sweep(pool, stopping)
+                await self._sweep(pool)
             except (RedisError, OSError) as error:
                 self._metrics.role_failed("claimer")
                 if not is_group_lost(error):
@@ -52,12 +52,18 @@ class Claimer:
             with anyio.move_on_after(SWEEP_S * random.uniform(0.75, 1.25)):
                 await stopping.wait()
 
-    async def _sweep(self, pool: Pool, stopping: anyio.Event) -> None:
+    async def _sweep(self, pool: Pool) -> None:
         async for window in sweep(self._server, self._keys, lease_ms=self._retention.lease_ms):
-            free = self._inflight.free
-            if not free or stopping.is_set():
-                return
-            await self._claim([each for each in window if not self._runs_here(each)][:free], pool)
+            lapsed = [each for each in window if not self._runs_here(each)]
+            while lapsed:
+                slots = await self._inflight.reserve(len(lapsed))
+                if not slots:
+                    return
+                try:
+                    await self._claim(lapsed[:slots], pool)
+                finally:
+                    self._inflight.release(slots)
+                lapsed = lapsed[slots:]
 
     def _runs_here(self, lapsed: Lapsed) -> bool:
         """True for an entry whose handler runs here.
@@ -68,8 +74,6 @@ class Claimer:
         return self._inflight.has_entry(lapsed.level, lapsed.entry)
 
     async def _claim(self, lapsed: list[Lapsed], pool: Pool) -> None:
-        if not lapsed:
-            return
         claimed = await claim(self._server, self._keys, self._consumer, lapsed, self._retention)
         owners = {each.entry: each.owner for each in lapsed}
         for delivery in claimed.deliveries:

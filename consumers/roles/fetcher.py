@@ -9,8 +9,9 @@ from consumers.inflight import Inflight
 from consumers.logs import Logger
 from consumers.metrics import Metrics
 from consumers.pool import Pool
-from streams.fetch import fetch, wait_for_one
+from streams.fetch import FETCH_MAX, fetch, wait_for_one
 from streams.groups import ensure_groups, is_group_lost
+from streams.job import Delivery
 from streams.keys import Keys
 from streams.server import Server
 
@@ -54,7 +55,7 @@ class Fetcher:
         wait_s = BACKOFF_FIRST_S
         while not stopping.is_set():
             try:
-                await self._fetch_once(pool, stopping)
+                await self._fetch_once(pool)
             except (RedisError, OSError) as error:
                 self._health.unready(f"cannot fetch: {error}")
                 self._metrics.role_failed("fetcher")
@@ -67,34 +68,28 @@ class Fetcher:
                 self._health.ready()
                 wait_s = BACKOFF_FIRST_S
 
-    async def _fetch_once(self, pool: Pool, stopping: anyio.Event) -> None:
-        slots = await self._free_slots(stopping)
+    async def _fetch_once(self, pool: Pool) -> None:
+        slots = await self._inflight.reserve(FETCH_MAX)
         if not slots:
             return
-        deliveries = await fetch(
-            self._server, self._keys, self._consumer, slots=slots, served=self._served
-        )
-        if not deliveries and not stopping.is_set():
-            one = await wait_for_one(self._reader, self._keys, self._consumer, block_ms=BLOCK_MS)
-            deliveries = [one] if one else []
-        self._served += len(deliveries)
-        for delivery in deliveries:
-            pool.start(delivery)
+        try:
+            deliveries = await fetch(
+                self._server, self._keys, self._consumer, slots=slots, served=self._served
+            )
+            if not deliveries:
+                # One comes at most. The claimer may have the other slots meanwhile.
+                self._inflight.release(slots - 1)
+                slots = 1
+                deliveries = await self._wait()
+            self._served += len(deliveries)
+            for delivery in deliveries:
+                pool.start(delivery)
+        finally:
+            self._inflight.release(slots)
 
-    async def _free_slots(self, stopping: anyio.Event) -> int:
-        """Free slots as soon as there are any; 0 when it is time to stop."""
-        if self._inflight.free:
-            return self._inflight.free
-        async with anyio.create_task_group() as waiting:
-
-            async def until_stopping() -> None:
-                await stopping.wait()
-                waiting.cancel_scope.cancel()
-
-            waiting.start_soon(until_stopping)
-            await self._inflight.wait_for_slot()
-            waiting.cancel_scope.cancel()
-        return 0 if stopping.is_set() else self._inflight.free
+    async def _wait(self) -> list[Delivery]:
+        one = await wait_for_one(self._reader, self._keys, self._consumer, block_ms=BLOCK_MS)
+        return [one] if one else []
 
     async def _mend(self, error: BaseException) -> None:
         """A flushed or replaced server has lost the groups: make them again, from 0."""

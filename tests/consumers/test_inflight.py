@@ -94,21 +94,64 @@ async def test_an_entry_is_in_hand_under_whatever_delivery() -> None:
     assert not inflight.has_entry(token.level, "1-1")
 
 
-async def test_who_waits_for_a_slot_is_told() -> None:
+async def test_slots_are_reserved_for_one_who_asks() -> None:
+    inflight = Inflight(4)
+
+    assert await inflight.reserve(1) == 1
+    assert await inflight.reserve(100) == 3
+    assert inflight.free == 0
+
+    inflight.release(2)
+    assert inflight.free == 2
+
+
+async def test_a_reserved_slot_becomes_a_running_one() -> None:
     inflight = Inflight(1)
-    running = inflight.add(delivery())
+    slots = await inflight.reserve(1)
+
+    inflight.add(delivery())
+    assert inflight.free == 0
+    inflight.release(slots)
+    assert inflight.free == 0
+
+
+async def test_who_waits_longest_gets_the_next_slot() -> None:
+    """The fetcher comes back at once, again and again; the claimer gets its turn."""
+    inflight = Inflight(1)
+    turns: list[str] = []
+
+    async def take(name: str, times: int) -> None:
+        for _ in range(times):
+            slots = await inflight.reserve(1)
+            turns.append(name)
+            await anyio.lowlevel.checkpoint()
+            inflight.release(slots)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take, "fetcher", 20)
+        await anyio.lowlevel.checkpoint()
+        tasks.start_soon(take, "claimer", 2)
+
+    assert turns.index("claimer") <= 3
+    assert turns[:8].count("claimer") == 2
+
+
+async def test_who_waits_for_a_slot_is_told_when_there_will_be_none() -> None:
+    inflight = Inflight(1)
+    inflight.add(delivery())
     found: list[int] = []
 
     async def wait() -> None:
-        found.append(await inflight.wait_for_slot())
+        found.append(await inflight.reserve(1))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
         assert found == []
-        inflight.handler_ended(running)
+        inflight.close()
 
-    assert found == [1]
+    assert found == [0]
+    assert await inflight.reserve(1) == 0
 
 
 @pytest.mark.parametrize("wait", ["wait_until_no_handler_runs", "wait_until_empty"])

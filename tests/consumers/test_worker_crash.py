@@ -5,13 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from redis.asyncio import Redis
 
 from producers.client import Producer
 from producers.order import new_job
 from streams.state import State
-from tests.consumers.support.fleet import KEYS, Fleet, letters, records, report, texts, until_idle
+from tests.consumers.support.fleet import Fleet, records, report, texts, until_idle
 from tests.consumers.support.kinds import Blocking, Gate, Note, Sleep
 from tests.support.waiting import wait_until
 
@@ -25,7 +24,7 @@ SWEEP_MS = 3_000
 async def test_a_worker_killed_in_the_middle_of_three_hundred_jobs_costs_one_lease_and_no_job(
     fleet: Fleet, jobs: Producer, client: Redis, redis_url: str
 ) -> None:
-    first, second = fleet.launch(redis_url, "first", lease_ms=LEASE_MS), None
+    first = fleet.launch(redis_url, "first", lease_ms=LEASE_MS)
     second = fleet.launch(redis_url, "second", lease_ms=LEASE_MS)
     for worker in (first, second):
         await worker.says("worker_started", timeout_s=30)
@@ -65,14 +64,14 @@ async def test_a_job_is_taken_over_by_a_worker_that_has_no_free_slot_at_first(
     await wait_until(lambda: fleet.effects.jobs("start"), "the job runs")
     first.program.kill()
     (tmp_path / "gate").touch()
-    await jobs.enqueue_many(new_job(Sleep(ms=40), priority="low") for _ in range(150))
+    await jobs.enqueue_many(new_job(Sleep(ms=25), priority="low") for _ in range(100))
 
     await fleet.start(redis_url, "second", concurrency=1, lease_ms=LEASE_MS)
     await until_idle(client)
 
     ended = fleet.effects.jobs("end")
-    assert len(ended) == 151
-    assert ended.index(lost.id) < 120
+    assert len(ended) == 101
+    assert ended.index(lost.id) < 90
 
 
 async def test_jobs_that_are_taken_over_need_slots_too(
@@ -164,12 +163,10 @@ async def test_a_blocked_event_loop_keeps_its_leases_and_is_reported(
         environment={"MILLSTREAM_WORKER_METRICS_PORT": "0"},
     )
     job = await jobs.enqueue(Blocking(path=tmp_path / "gate"))
-    neighbour = await fleet.start(redis_url, "neighbour", lease_ms=LEASE_MS)
+    await wait_until(lambda: fleet.effects.jobs("start"), "the job runs")
+    await fleet.start(redis_url, "neighbour", lease_ms=LEASE_MS)
 
-    warning = await blocked.says("event_loop_blocked") if job else {}
-    started = [row["pid"] for row in fleet.effects.rows("start")]
-    if started == [neighbour.pid]:  # it was quicker
-        pytest.skip("the other worker took the job")
+    warning = await blocked.says("event_loop_blocked")
     assert warning["running_kinds"] == "test.blocking"
     assert (await blocked.get("/metrics"))[0] == 200
     (tmp_path / "gate").touch()
@@ -199,27 +196,6 @@ async def test_a_handler_that_blocks_beyond_its_deadline_loses_its_job_to_anothe
     assert view.history[0]["consumer"] == stuck.consumer
 
 
-async def test_a_job_that_kills_every_worker_is_dead_after_four_losses(
-    client: Redis, jobs: Producer, redis_url: str, fleet: Fleet, tmp_path: Path
-) -> None:
-    """Workers die by SIGKILL while they run it; its neighbour lives."""
-    await jobs.enqueue(Gate(path=tmp_path / "never"), id="poison")
-    victims: list[str] = []
-    for number in range(4):
-        victim = await fleet.start(redis_url, f"victim-{number}", lease_ms=LEASE_MS)
-        await wait_until(lambda n=number: fleet.effects.jobs("start")[n:], "it runs")
-        victims.append(victim.consumer)
-        victim.program.kill()
-    await fleet.start(redis_url, "undertaker", lease_ms=LEASE_MS)
-    await wait_until(lambda: letters(client), "a dead letter")
-
-    [letter] = await letters(client)
-    assert (letter.id, letter.cause, letter.losses) == ("poison", "lost too often", 4)
-    assert texts(letter.history, "outcome") == ["lost"] * 4
-    assert texts(letter.history, "consumer") == victims
-    assert (await jobs.get("poison")).state is State.DEAD
-
-
 def _number(row: Any, name: str) -> int:
     value = row[name]
     assert isinstance(value, int)
@@ -236,5 +212,3 @@ async def _until_later(client: Redis, ms: int) -> None:
 
     await wait_until(is_later, f"{ms} ms later")
 
-
-assert KEYS

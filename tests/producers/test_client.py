@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 from typing import ClassVar
 
 import anyio
@@ -161,7 +162,7 @@ def test_calls_are_bounded_by_number_and_bytes_and_lose_nothing(sizes: list[int]
     for chunk in chunks:
         assert 1 <= len(chunk) <= BATCH_MAX
         assert sum(len(job.payload) for job in chunk) <= BATCH_BYTES_MAX
-    for one, following in zip(chunks, chunks[1:], strict=False):
+    for one, following in pairwise(chunks):
         one_more = sum(len(job.payload) for job in [*one, following[0]])
         assert len(one) == BATCH_MAX or one_more > BATCH_BYTES_MAX
 

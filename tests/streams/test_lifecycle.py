@@ -8,7 +8,7 @@ more runs than the few of every day.
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -37,7 +37,8 @@ from streams.keys import NOBODY
 from streams.priority import LEVELS, Priority
 from streams.settle import Settled, Verdict
 from streams.state import ENDS, State
-from tests.support.queues import QueueUnderTest, job, row
+from tests.support.queues import QueueUnderTest, job
+from tests.support.snapshots import snapshot
 
 RUNS = int(os.environ.get("MILLSTREAM_LIFECYCLE_RUNS", "15"))
 STEPS = 40
@@ -98,8 +99,11 @@ class Lifecycle(RuleBasedStateMachine):
         self.do(self._client.aclose())
         self._runner.close()
 
-    def do(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
-        return self._runner.run(coroutine)
+    def do(self, awaitable: Awaitable[Answer]) -> Answer:
+        async def run() -> Answer:
+            return await awaitable
+
+        return self._runner.run(run())
 
     def count(self, name: str, number: int = 1) -> None:
         if number:
@@ -332,45 +336,29 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def every_job_is_in_exactly_one_place(self) -> None:
-        found = self.do(self.places())
+        found = self.do(snapshot(self._client, self.queue.keys))
 
-        assert found == {
-            life.id: [State.READY if life.state is State.RUNNING else life.state]
+        def of(*states: State) -> list[str]:
+            return sorted(life.id for life in self.jobs.values() if life.state in states)
+
+        assert sorted(found.streams) == of(State.READY, State.RUNNING)
+        assert sorted(found.delayed) == sorted(found.bodies) == of(State.DELAYED)
+        assert found.records == {
+            life.id: State.READY if life.state is State.RUNNING else life.state
             for life in self.jobs.values()
         }
-
-    async def places(self) -> dict[str, list[State]]:
-        """Where the server has each job: by the structures, and by what the record says."""
-        keys, places = self.queue.keys, dict[str, list[State]]()
-        for stream in keys.streams.values():
-            for _, fields in await self._client.xrange(stream) or []:
-                places.setdefault(dict(fields)[b"id"].decode(), []).append(State.READY)
-        for name in await self._client.zrange(keys.delayed, 0, -1):
-            assert await self._client.exists(keys.body(name.decode()))
-            places.setdefault(name.decode(), []).append(State.DELAYED)
-        for name in IDS:
-            state = (await self.queue.record(name)).get("state")
-            if state in ENDS:
-                places.setdefault(name, []).append(State(state))
-            else:
-                assert places.get(name) == ([State(state)] if state else None)
-        return places
-
-    @invariant()
-    def the_pending_list_is_what_runs_and_what_was_handed_back(self) -> None:
-        found = {
-            (level.level, entry, owner, count)
-            for level in LEVELS
-            for entry, owner, count in self.do(self.queue.pending(level))
-        }
-        running = {
+        assert {row for row in found.pending if row[2] != NOBODY} == {
             (token.level, token.entry, token.consumer, token.deliveries)
             for life in self.jobs.values()
             if (token := life.token)
         }
-
-        assert {each for each in found if each[2] != NOBODY} == running
-        assert len(found) - len(running) == sum(life.handed_back for life in self.jobs.values())
+        assert sum(row[2] == NOBODY for row in found.pending) == sum(
+            life.handed_back for life in self.jobs.values()
+        )
+        assert found.letters == self.letters.keys()
+        assert found.slots == self.slots
+        assert found.wanted == {life.id for life in self.jobs.values() if life.wanted}
+        assert found.counters == self.counts
 
     @invariant()
     def each_record_tells_what_has_happened(self) -> None:
@@ -386,23 +374,6 @@ class Lifecycle(RuleBasedStateMachine):
             assert [each["outcome"] for each in view.history] == life.history
             assert view.owner == (life.token.consumer if life.token else "")
             assert (view.state is State.DEAD) == bool(view.dead_entry)
-
-    @invariant()
-    def what_stands_beside_the_jobs_is_theirs(self) -> None:
-        keys = self.queue.keys
-        bodies = self.do(self._client.keys(keys.body("*").replace("{", "?").replace("}", "?")))
-        held = {slot: self.do(self._client.get(keys.unique(slot))) for slot in SLOTS if slot}
-        wanted = self.do(self._client.smembers(keys.cancel))
-        counters = self.do(self._client.hgetall(keys.counters))
-
-        delayed = sum(life.state is State.DELAYED for life in self.jobs.values())
-        assert len(bodies) == delayed
-        assert {slot: name.decode() for slot, name in held.items() if name} == self.slots
-        assert {each.decode() for each in wanted} == {
-            life.id for life in self.jobs.values() if life.wanted
-        }
-        assert {name.decode(): int(number) for name, number in counters.items()} == self.counts
-        assert {each.dead_entry for each in self.do(self.queue.letters())} == self.letters.keys()
 
 
 @pytest.mark.leaves_jobs

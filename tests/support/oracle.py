@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pyproj import Proj
 
-from consumers.handlers.tiles.grid import GeographicGrid, Grid, ProjectedGrid, Window
+from consumers.handlers.tiles.grid import CIRCLE_DEG, GeographicGrid, Grid, ProjectedGrid, Window
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.style import Style
 
@@ -73,6 +73,9 @@ def on_the_edge(grid: Grid, target: Target) -> npt.NDArray[np.bool_]:
     near = np.zeros(rows.shape, dtype=np.bool_)
     for at, edge in edges:
         near |= np.abs(at - edge) < 2e-3
+    if isinstance(grid, GeographicGrid) and not grid.wraps:
+        # Just west of the first column is just short of a whole circle east of it.
+        near |= np.abs(cols - CIRCLE_DEG / abs(grid.dlon_deg)) < 2e-3
     return near
 
 

@@ -174,7 +174,7 @@ async def test_a_tile_job_typed_by_hand_is_drawn(
 ) -> None:
     """The first example of docs/wire.md: XADD with `kind` and `payload`, nothing else."""
     [line] = re.findall(
-        r"^\$ redis-cli (XADD \S+ \* kind tiles\.render payload .*)$",
+        r"^\$ redis-cli (XADD \S+ '\*' kind tiles\.render payload .*)$",
         WIRE.read_text(encoding="utf-8"),
         re.MULTILINE,
     )
