@@ -60,7 +60,7 @@ async def wind_down(inflight: Inflight, hurry: anyio.Event, grace_s: float, log:
 class LastWord:
     """Ends the process when a shutdown has taken longer than it may, whatever still runs.
 
-    Started when the worker winds down; leaving the block means that it has ended well.
+    Started by the first signal; leaving the block means that it has ended well.
     """
 
     def __init__(self, grace_s: float, log: Logger) -> None:
@@ -79,6 +79,6 @@ class LastWord:
         self._timer.start()
 
     def _leave(self) -> None:
-        self._log.error("worker_stuck", hint="a handler ignores its cancellation")
+        self._log.error("worker_stuck", hint="a handler ignores its cancellation, or the server does not answer")
         sys.stdout.flush()
         os._exit(EXIT_STUCK)

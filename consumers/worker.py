@@ -125,8 +125,8 @@ class Worker:
                             self._metrics,
                             self._log,
                         )
+                        background.start_soon(self._close_when_stopping, last_word)
                         await self._take_jobs(server, reader, pool)
-                        last_word.start()
                         await self._wind_down()
                 background.cancel_scope.cancel()
         finally:
@@ -158,7 +158,6 @@ class Worker:
             version=self._identity.version,
         )
         async with anyio.create_task_group() as taking:
-            taking.start_soon(self._close_when_stopping)
             taking.start_soon(fetcher.run, pool, self._stopping)
             taking.start_soon(claimer.run, pool, self._stopping)
             taking.start_soon(
@@ -168,8 +167,10 @@ class Worker:
                 tidy, server, self._keys, settings.lease_ms, self._stopping, self._metrics, log
             )
 
-    async def _close_when_stopping(self) -> None:
+    async def _close_when_stopping(self, last_word: LastWord) -> None:
         await self._stopping.wait()
+        # Now, and not when the roles have ended: the server may have stopped answering them.
+        last_word.start()
         self._inflight.close()
 
     async def _wind_down(self) -> None:

@@ -3,7 +3,14 @@
 from collections import deque
 
 import anyio
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from consumers.inflight import Inflight
 from consumers.logs import Logger
@@ -14,7 +21,9 @@ from streams.settle import SETTLE_MAX, Outcome, Retention, Settled, settle
 
 #: Waits between two tries at a server that does not answer.
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.05, 2.0
-#: Answers that pass: the server starts, is full, or is being replaced.
+#: Answers that pass: the server starts, is full, or is being replaced. The library makes
+#: classes of some and takes the word off their text; inside a script's error, or in the
+#: way that 6.2 tells it, the word is all there is.
 _PASSING = (
     "LOADING",
     "BUSY",
@@ -25,6 +34,7 @@ _PASSING = (
     "MASTERDOWN",
     "CLUSTERDOWN",
 )
+_PASSING_CLASSES = (ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError)
 
 
 class Settler:
@@ -112,4 +122,4 @@ class Settler:
 
 
 def _passes(error: ResponseError) -> bool:
-    return any(word in str(error) for word in _PASSING)
+    return isinstance(error, _PASSING_CLASSES) or any(word in str(error) for word in _PASSING)

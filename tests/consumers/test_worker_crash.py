@@ -211,4 +211,3 @@ async def _until_later(client: Redis, ms: int) -> None:
         return (now[0] - begin[0]) * 1000 + (now[1] - begin[1]) // 1000 >= ms
 
     await wait_until(is_later, f"{ms} ms later")
-

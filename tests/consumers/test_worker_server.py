@@ -18,7 +18,7 @@ METRICS = {"MILLSTREAM_WORKER_METRICS_PORT": "0"}
 
 
 async def test_a_server_that_is_killed_and_comes_back_costs_no_job(
-    fleet: Fleet, own_server: EmbeddedServer, tmp_path: Path
+    fleet: Fleet, own_server: EmbeddedServer
 ) -> None:
     worker = await fleet.start(own_server.url, lease_ms=2_000, environment=METRICS)
     ids = [f"job-{number}" for number in range(150)]
@@ -38,7 +38,11 @@ async def test_a_server_that_is_killed_and_comes_back_costs_no_job(
         assert set(await records(client, ids, "state")) == {("completed",)}
         assert (await report(client)).counters["completed"] == 150
     assert set(fleet.effects.jobs("end")) == set(ids)
-    assert await worker.get("/ready") == (200, "ok\n")
+
+    async def is_ready() -> bool:
+        return await worker.get("/ready") == (200, "ok\n")
+
+    await wait_until(is_ready, "it is ready again")
 
 
 async def test_a_flushed_server_gets_its_groups_again_and_new_jobs_run(
@@ -141,7 +145,8 @@ async def test_an_outcome_whose_answer_was_lost_is_recorded_once(
         assert (counters["completed"], counters.get("fenced", 0)) == (2, 0)
         assert len((await jobs.get(job.id)).history) == 1
         assert worker.events("outcome_fenced") == []
-        fleet.stop()
+        # In a thread: the proxy lives in this event loop.
+        await anyio.to_thread.run_sync(fleet.stop)
 
 
 async def test_a_worker_that_cannot_renew_stops_its_handlers_before_others_start_them(
@@ -166,6 +171,4 @@ async def test_a_worker_that_cannot_renew_stops_its_handlers_before_others_start
         assert str(fenced["timestamp"]) < str(claimed["timestamp"])
         assert (await jobs.get(job.id)).state is State.COMPLETED
         assert len(fleet.effects.jobs("end")) == 1
-        fleet.stop()
-
-
+        await anyio.to_thread.run_sync(fleet.stop)

@@ -1,8 +1,10 @@
 """A worker that is told to end: nothing is lost, and nothing costs an attempt."""
 
 import signal
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 from redis.asyncio import Redis
 
@@ -13,6 +15,7 @@ from streams.embedded import EmbeddedServer
 from streams.state import State
 from tests.consumers.support.fleet import Fleet, WorkerProcess, records, report, texts, until_idle
 from tests.consumers.support.kinds import Gate, Note, Sleep, Stubborn
+from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import wait_until
 
 #: So long that nothing in these tests can have waited for it.
@@ -155,6 +158,25 @@ async def test_a_worker_ends_well_while_its_server_is_gone(
     assert worker.program.wait() == 0
     assert "Traceback" not in worker.program.output()
     assert _last(worker) == "worker_shutdown_complete"
+
+
+async def test_a_server_that_has_stopped_answering_does_not_keep_a_worker_from_ending(
+    fleet: Fleet, redis_url: str
+) -> None:
+    """Its reads would wait for fifteen seconds; a supervisor is not that patient."""
+    async with Proxy(redis_url) as proxy:
+        worker = await fleet.start(proxy.url, grace_ms=1_000)
+        proxy.set(Mode.BLACKHOLE)
+        worker.send(signal.SIGTERM)
+        signalled = await worker.says("signal_received")
+        status = await anyio.to_thread.run_sync(worker.program.wait)
+        last = worker.events()[-1]
+
+    assert status == EXIT_STUCK
+    took = datetime.fromisoformat(last["timestamp"]) - datetime.fromisoformat(
+        signalled["timestamp"]
+    )
+    assert took < timedelta(seconds=10)
 
 
 def _last(worker: WorkerProcess) -> str:
