@@ -79,6 +79,8 @@ class LastWord:
         self._timer.start()
 
     def _leave(self) -> None:
-        self._log.error("worker_stuck", hint="a handler ignores its cancellation, or the server does not answer")
+        self._log.error(
+            "worker_stuck", hint="a handler ignores its cancellation, or the server does not answer"
+        )
         sys.stdout.flush()
         os._exit(EXIT_STUCK)

@@ -27,7 +27,8 @@ from consumers.roles.settler import Settler
 from consumers.settings import WorkerSettings
 from consumers.shutdown import LastWord, watch_signals, wind_down
 from consumers.version import millstream_version
-from streams.connection import connected, open_blocking_client
+from streams.connection import connected, open_blocking_client, shown_url
+from streams.errors import ServerUnavailableError
 from streams.groups import ensure_groups
 from streams.keys import Keys
 from streams.renew import Renewal
@@ -79,24 +80,34 @@ class Worker:
         """Work until told to stop.
 
         Raises:
-            ServerUnavailableError: no Redis at the URL at the start. Later the worker waits
-                for it to come back.
+            ServerUnavailableError: no Redis at the URL at the start, or one that does not
+                let the queue be set up. Later the worker waits for it to come back.
             UnsafeServerError: the server would lose jobs.
             HealthPortError: the port for health and metrics is taken.
         """
         url = self._settings.redis_url.get_secret_value()
         async with connected(url) as client, connected(url) as reader:
-            facts = await server_facts(client)
-            require_safe(facts)
-            if not facts.aof_enabled:
-                self._log.warning(
-                    "redis_without_aof",
-                    hint="accepted jobs are lost when this server stops: set appendonly yes",
-                )
-            await ensure_groups(client, self._keys)
+            await self._prepare(client, url)
             with ExitStack() as stack:
                 self._serve_health(stack)
                 await self._work(Server(client), reader)
+
+    async def _prepare(self, client: Redis, url: str) -> None:
+        try:
+            facts = await server_facts(client)
+            require_safe(facts)
+            await ensure_groups(client, self._keys)
+        except RedisError as error:
+            raise ServerUnavailableError(
+                f"the Redis at {shown_url(url)} refuses to set up the queue "
+                f"'{self._keys.queue}' ({error}): look at its memory, at the rights of its "
+                "user, and whether something else uses the names of this queue"
+            ) from error
+        if not facts.aof_enabled:
+            self._log.warning(
+                "redis_without_aof",
+                hint="accepted jobs are lost when this server stops: set appendonly yes",
+            )
 
     async def _work(self, server: Server, reader: Redis) -> None:
         settler = Settler(

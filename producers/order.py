@@ -48,6 +48,7 @@ def new_job(payload: Payload, **options: Unpack[Options]) -> NewJob:
         InvalidJobError: an option is out of its range, or `run_at` has no time zone.
         ValueError: the priority names no level.
     """
+    timeout = options.get("timeout")
     return NewJob(
         kind=payload.kind,
         payload=payload.model_dump_json(exclude_none=True).encode(),
@@ -56,7 +57,7 @@ def new_job(payload: Payload, **options: Unpack[Options]) -> NewJob:
         delay_ms=_ms(options.get("delay")),
         due_ms=_moment_ms(options.get("run_at")),
         attempts_max=options.get("attempts", ATTEMPTS_DEFAULT),
-        timeout_ms=_ms(options["timeout"]) if options.get("timeout") is not None else None,
+        timeout_ms=None if timeout is None else _ms(timeout),
         unique=options.get("unique"),
         unique_ttl_ms=_ms(options.get("unique_ttl")),
         meta=options.get("meta"),

@@ -124,7 +124,9 @@ def _opened(url: str, from_url: Callable[[], _Client]) -> _Client:
         client = from_url()
         pool: Any = client.connection_pool
         pool.make_connection()
-        if not pool.get_encoder().decode_responses:
+        # Answers as text, or in the forms of RESP3, are not what is read here.
+        protocol = str(pool.connection_kwargs.get("protocol") or 2)
+        if protocol == "2" and not pool.get_encoder().decode_responses:
             return client
     raise SettingsError(
         f"the Redis URL {shown_url(url)} cannot be used: a host, port or option in it is "

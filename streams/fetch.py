@@ -25,7 +25,7 @@ async def fetch(
 
     *served* is how many jobs this consumer has taken before: every tenth one comes from a
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
-    jobs of a consumer.
+    jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
     answer = await server.run(
         _FETCH,

@@ -154,7 +154,7 @@ async def test_a_thawed_worker_stops_the_handlers_whose_leases_it_has_lost(
 
 
 async def test_a_blocked_event_loop_keeps_its_leases_and_is_reported(
-    fleet: Fleet, jobs: Producer, client: Redis, redis_url: str, tmp_path: Path
+    fleet: Fleet, jobs: Producer, redis_url: str, tmp_path: Path
 ) -> None:
     blocked = await fleet.start(
         redis_url,
@@ -177,7 +177,7 @@ async def test_a_blocked_event_loop_keeps_its_leases_and_is_reported(
 
 
 async def test_a_handler_that_blocks_beyond_its_deadline_loses_its_job_to_another_worker(
-    fleet: Fleet, jobs: Producer, client: Redis, redis_url: str, tmp_path: Path
+    fleet: Fleet, jobs: Producer, redis_url: str, tmp_path: Path
 ) -> None:
     """Or a job that hangs would be kept for ever by a heartbeat that lives."""
     gate = tmp_path / "gate"

@@ -87,6 +87,7 @@ def test_what_is_no_redis_url_is_refused_in_one_line(url: str) -> None:
         f"redis://:{SECRET}@localhost/0?socket_timeout=soon",
         f"redis://:{SECRET}@localhost/0?colour=blue",
         f"redis://:{SECRET}@localhost/0?decode_responses=true",
+        f"redis://:{SECRET}@localhost/0?protocol=3",
         f"redis://:a/{SECRET}@localhost:6379/0",
         f"REDIS://:{SECRET}@localhost:99999",
     ],

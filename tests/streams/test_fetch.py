@@ -265,6 +265,24 @@ async def test_an_idle_consumer_is_woken_by_a_job_of_any_level(queue: QueueUnder
         await queue.settle(delivery, Verdict.COMPLETED)
 
 
+async def test_of_jobs_that_came_together_the_most_urgent_is_taken_and_the_others_are_not_kept(
+    queue: QueueUnderTest,
+) -> None:
+    """One read hands over an entry of each stream, and the consumer has asked for one."""
+    await queue.add(*(job(id=level.value, priority=level) for level in (LOW, HIGH, NORMAL)))
+
+    delivery = await wait_for_one(queue.client, queue.keys, "one", block_ms=1)
+
+    assert delivery is not None
+    assert delivery.id == "high"
+    assert [owner for level in LEVELS for _, owner, _ in await queue.pending(level)] == [
+        "one",
+        NOBODY,
+        NOBODY,
+    ]
+    assert names(await queue.fetch("two")) == ["normal", "low"]
+
+
 async def test_waiting_in_vain_ends(queue: QueueUnderTest) -> None:
     assert await wait_for_one(queue.client, queue.keys, "one", block_ms=1) is None
 

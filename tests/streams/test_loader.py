@@ -2,6 +2,7 @@
 
 import re
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -102,6 +103,27 @@ def test_a_piece_is_no_script() -> None:
 def test_a_script_that_does_not_exist_is_named() -> None:
     with pytest.raises(ScriptError, match=r"there is no script nothing.lua"):
         load("nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("return 1", "the header of new.lua lacks: args, keys, returns"),
+        ("-- keys: a\n-- returns: 1", "the header of new.lua lacks: args"),
+        (
+            "-- keys:\n-- args:\n-- include: _one _two\n-- returns: 1",
+            "new.lua includes what is not there: _one, _two",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_called_is_refused_when_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "new.lua").write_text(text)
+    monkeypatch.setattr("streams.scripts.loader.resources.files", lambda _: tmp_path)
+
+    with pytest.raises(ScriptError, match=said):
+        load("new")
 
 
 def made(keys: str = "", args: str = "") -> Script:
