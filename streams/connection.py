@@ -18,6 +18,7 @@ from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
 from redis.retry import Retry
 
 from streams.errors import ServerUnavailableError, SettingsError
+from streams.lost import tell_lost_connections
 
 #: Longer than any blocking read, so that a read that ends late is not taken for a fault.
 SOCKET_TIMEOUT_S = 15.0
@@ -53,7 +54,7 @@ def open_client(url: str) -> "aioredis.Redis":
     Raises:
         SettingsError: *url* is no Redis URL.
     """
-    return _opened(
+    client = _opened(
         url,
         lambda: aioredis.Redis.from_url(
             url,
@@ -64,6 +65,8 @@ def open_client(url: str) -> "aioredis.Redis":
             client_name="millstream",
         ),
     )
+    tell_lost_connections(client)
+    return client
 
 
 def open_blocking_client(url: str) -> "redis.Redis":

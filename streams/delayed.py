@@ -1,7 +1,9 @@
 """Jobs that wait for their time."""
 
+from collections.abc import Sequence
+
 from streams.keys import Keys
-from streams.scripts.loader import load
+from streams.scripts.loader import Row, load
 from streams.server import Server
 from streams.settle import Retention
 
@@ -26,6 +28,7 @@ async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple
     if not ids:
         return 0, wait_ms
     names = [id_.decode() for id_ in ids]
+    slots = await _slots(server, keys, names)
     codes = await server.run(
         _PROMOTE,
         keys={
@@ -35,7 +38,23 @@ async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple
             "counters": keys.counters,
         },
         args={"dead_ttl_ms": retention.dead_ttl_ms},
-        rows=[((keys.job(name), keys.body(name), keys.history(name)), (name,)) for name in names],
+        rows=[_row(keys, name, slot) for name, slot in zip(names, slots, strict=True)],
     )
     moved = sum(code == _PROMOTED for code in codes)
     return moved, 0 if len(names) == PROMOTE_MAX else wait_ms
+
+
+async def _slots(server: Server, keys: Keys, names: Sequence[str]) -> list[str]:
+    """The unique slots that jobs hold, to be declared: a job without a body opens its own."""
+    async with server.client.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hget(keys.job(name), "unique")
+        slots: list[bytes | None] = await pipe.execute()
+    return [(slot or b"").decode(errors="replace") for slot in slots]
+
+
+def _row(keys: Keys, name: str, slot: str) -> Row:
+    return (
+        (keys.job(name), keys.body(name), keys.history(name), keys.unique(slot)),
+        (name, slot),
+    )

@@ -1,7 +1,7 @@
 -- Moves jobs whose time has come into their streams.
--- keys: critical high normal low delayed dead counters | job body history
--- args: dead_ttl_ms | id
--- include: _levels _now _fields _history _bury _pass_oom
+-- keys: critical high normal low delayed dead counters | job body history unique_key
+-- args: dead_ttl_ms | id unique
+-- include: _levels _now _fields _history _leave _bury _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not due any more, 1 promoted, 2 dead (its body was gone)
 local GONE, PROMOTED, DEAD = 0, 1, 2
@@ -25,11 +25,11 @@ end
 pass_oom(critical)
 local answers, moved = {}, 0
 for i = 1, rows do
-  local id = row_args(i)
+  local id, unique = row_args(i)
   if not due[i] then
     answers[i] = GONE
   else
-    local job, body, history = row_keys(i)
+    local job, body, history, unique_key = row_keys(i)
     local level = level_of(job)
     local packed = redis.call('GET', body)
     if packed then
@@ -42,6 +42,7 @@ for i = 1, rows do
       moved = moved + 1
     else
       bury(dead, job, history, id, level, '', nil, 'body lost', '', dead_ttl_ms, '')
+      open_slot(unique_key, unique, id)
       redis.call('HINCRBY', counters, 'dead', 1)
       answers[i] = DEAD
     end

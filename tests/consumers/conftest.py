@@ -12,10 +12,13 @@ from tests.support.processes import Processes
 
 @pytest.fixture
 def fleet(processes: Processes, tmp_path: Path) -> Iterator[Fleet]:
-    """Starts workers; those that still run at the end are told to end, and must end well."""
+    """Starts workers; those that still run at the end are killed, which is quick.
+
+    How they end when they are told to is what `test_worker_shutdown.py` is about.
+    """
     fleet = Fleet(processes, tmp_path)
     yield fleet
-    fleet.stop()
+    fleet.kill()
 
 
 @pytest.fixture

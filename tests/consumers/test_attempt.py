@@ -48,8 +48,9 @@ def test_a_row_of_a_failure_has_class_message_and_traceback() -> None:
     assert read["traceback"].endswith("ValueError: no such shard\n")
 
 
-@given(st.text() | st.text(min_size=3_000).map(lambda text: text * 10))
-def test_a_failure_is_bounded_whatever_it_says(message: str) -> None:
+@given(st.text(), st.sampled_from([1, 1_000]))
+def test_a_failure_is_bounded_whatever_it_says(text: str, times: int) -> None:
+    message = text * times
     failure = caught(message)
 
     assert len(failure.message) <= MESSAGE_CHARS_MAX

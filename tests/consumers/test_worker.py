@@ -97,7 +97,7 @@ async def test_a_job_that_fails_is_tried_again_and_keeps_its_history(
     assert texts(view.history, "outcome") == ["error", "error", "completed"]
     assert texts(view.history, "attempt") == ["1", "2", "3"]
     assert texts(view.history, "message") == ["no luck", "no luck", ""]
-    fences = [row["fence"] for row in fleet.effects.rows("start")]
+    fences = fleet.effects.fences()
     assert fences == sorted(set(fences))
 
 
@@ -145,7 +145,7 @@ async def test_a_dead_job_that_is_replayed_runs_again_and_keeps_its_history(
     assert texts(view.history, "outcome") == ["error", "error", "error", "completed"]
     assert texts(view.history, "attempt") == ["1", "2", "3", "1"]
     assert await letters(client) == []
-    fences = [row["fence"] for row in fleet.effects.rows("start")]
+    fences = fleet.effects.fences()
     assert fences == sorted(set(fences))
 
 

@@ -126,7 +126,7 @@ async def test_a_frozen_worker_is_fenced_when_it_thaws(
     assert _number(view.history[0], "silent_ms") >= LEASE_MS
     counters = (await report(client)).counters
     assert (counters["completed"], counters["fenced"]) == (1, 1)
-    fences = [row["fence"] for row in fleet.effects.rows("start")]
+    fences = fleet.effects.fences()
     assert fences == sorted(set(fences))
     # It has survived, and works on.
     assert await jobs.result((await jobs.enqueue(Note())).id, timeout=SOON)

@@ -8,7 +8,7 @@ from producers.client import Producer
 from streams.job import derived_id
 from streams.priority import Priority
 from streams.state import State
-from tests.consumers.support.fleet import KEYS, Fleet, letters, report, until_idle
+from tests.consumers.support.fleet import KEYS, Fleet, letters, report, send, until_idle
 from tests.consumers.support.kinds import Note
 from tests.support.waiting import wait_until
 
@@ -35,8 +35,8 @@ async def test_an_entry_typed_by_hand_is_a_job_like_any_other(
 ) -> None:
     await fleet.start(redis_url)
 
-    entry = await client.xadd(NORMAL, dict(GOOD))
-    job_id = derived_id(Priority.NORMAL, entry.decode())
+    entry = await send(client, GOOD)
+    job_id = derived_id(Priority.NORMAL, entry)
     await wait_until(lambda: job_id in fleet.effects.jobs("end"), "it has run")
     await until_idle(client)
 
@@ -51,7 +51,7 @@ async def test_every_bad_entry_becomes_a_dead_letter_that_says_why_and_has_all_o
     """They are there before the worker and among good ones, which all run."""
     sent: dict[str, tuple[dict[str, str], str, str]] = {}
     for case in BAD:
-        sent[(await client.xadd(NORMAL, dict(case[0]))).decode()] = case
+        sent[await send(client, case[0])] = case
         await jobs.enqueue(Note())
     await fleet.start(redis_url)
     await until_idle(client)
@@ -74,14 +74,14 @@ async def test_an_unknown_kind_is_parked_with_the_reason_and_costs_no_attempt(
     fleet: Fleet, jobs: Producer, client: Redis, redis_url: str
 ) -> None:
     worker = await fleet.start(redis_url)
-    entry = await client.xadd(NORMAL, {"kind": "test.unheard-of", "payload": "{}"})
+    entry = await send(client, {"kind": "test.unheard-of", "payload": "{}"})
     parked = await worker.says("job_parked")
 
     async def is_parked() -> bool:
         return (await report(client)).delayed == 1
 
     await wait_until(is_parked, "the job is parked")
-    view = await jobs.get(derived_id(Priority.NORMAL, entry.decode()))
+    view = await jobs.get(derived_id(Priority.NORMAL, entry))
     assert (view.state, view.attempt, view.history) == (State.DELAYED, 1, ())
     assert "no worker that has seen it knows the kind 'test.unheard-of'" in view.parked
     assert "test.note" in view.parked
@@ -99,7 +99,7 @@ async def test_hostile_kinds_are_one_series_and_one_line_each(
     hostile = ['a"} 1\nmillstream_evil 1\n', "\x1b]0;evil\x07", "{evil}", "x" * 10_000, "é" * 50]
     worker = await fleet.start(redis_url, environment={"MILLSTREAM_WORKER_METRICS_PORT": "0"})
     for kind in hostile:
-        await client.xadd(NORMAL, {"kind": kind, "payload": "{}"})
+        await send(client, {"kind": kind, "payload": "{}"})
 
     async def all_are_dead() -> bool:
         return (await report(client)).dead == len(hostile)

@@ -3,11 +3,11 @@
 import anyio
 import pytest
 
-from streams.delayed import PROMOTE_MAX
+from streams.delayed import _PROMOTE, PROMOTE_MAX, _row
 from streams.priority import LEVELS, Priority
 from streams.settle import Verdict
 from streams.state import State
-from tests.support.queues import QueueUnderTest, job
+from tests.support.queues import RETENTION, QueueUnderTest, job
 
 pytestmark = pytest.mark.leaves_jobs
 
@@ -98,6 +98,39 @@ async def test_racing_promoters_move_each_job_once(queue: QueueUnderTest) -> Non
     assert await queue.counter("promoted") == 90
 
 
+async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTest) -> None:
+    """Another worker was faster, or a canceller, or the job was put off."""
+    await queue.add(*(job(id=name, delay_ms=60_000) for name in ("later", "due")))
+    await queue.make_due("due")
+    keys, names = queue.keys, ["later", "nobody", "due", "due"]
+
+    codes = await queue.server.run(
+        _PROMOTE,
+        keys={
+            **keys.streams,
+            "delayed": keys.delayed,
+            "dead": keys.dead,
+            "counters": keys.counters,
+        },
+        args={"dead_ttl_ms": 1},
+        rows=[_row(keys, name, "") for name in names],
+    )
+
+    assert codes == [0, 0, 1, 0]
+    assert len(await queue.entries()) == 1
+    assert (await queue.look("later")).state is State.DELAYED
+    assert await queue.client.exists(keys.job("nobody"), keys.dead) == 0
+
+
+async def test_a_lost_body_stops_no_other_job(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=name, delay_ms=60_000) for name in "ab"))
+    await queue.client.zadd(queue.keys.delayed, {"a": 1, "b": 2})
+    await queue.client.delete(queue.keys.body("a"))
+
+    assert await queue.promote() == (1, None)
+    assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.dead_ttl_ms
+
+
 async def test_a_promoted_retry_knows_its_attempt_and_keeps_its_history(
     queue: QueueUnderTest,
 ) -> None:
@@ -130,7 +163,6 @@ async def test_a_delayed_job_without_its_body_is_a_dead_letter_and_not_a_silence
     assert await queue.counter("promoted") == 0
 
 
-@pytest.mark.xfail(strict=True, reason="promote does not declare the slot of a job that it buries")
 async def test_a_slot_opens_when_its_delayed_holder_lost_its_body(queue: QueueUnderTest) -> None:
     await queue.add(job(id="a", unique="u", delay_ms=60_000))
     await queue.make_due("a")
@@ -153,5 +185,6 @@ async def test_a_delayed_job_whose_record_is_gone_runs_and_gets_a_record_again(
 
     view = await queue.look("a")
     assert (view.state, view.kind, view.priority) == (State.READY, "test.kind", Priority.NORMAL)
+    assert (await queue.record("a"))["id"] == "a"
     assert (await queue.cancel("a")).name == "CANCELLED"
     assert await queue.entries() == []

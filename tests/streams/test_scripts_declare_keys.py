@@ -17,7 +17,7 @@ from redis.exceptions import ResponseError
 
 from streams.cancel import Cancellation
 from streams.dead import Replayed, purge
-from streams.delayed import _PROMOTE, promote_due
+from streams.delayed import _PROMOTE, _row, promote_due
 from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
 from streams.keys import GROUP, Keys
@@ -268,9 +268,7 @@ async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
             "counters": queue.keys.counters,
         },
         args={"dead_ttl_ms": 1},
-        rows=[
-            ((queue.keys.job(n), queue.keys.body(n), queue.keys.history(n)), (n,)) for n in names
-        ],
+        rows=[_row(queue.keys, name, "") for name in names],
     )
 
     assert codes == [0, 0, 0]

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from streams.dead import DeadLetter, dead_letters
 from streams.inspection import QueueReport, inspect_queue
 from streams.keys import Keys
+from streams.priority import Priority
 from tests.consumers.support.kinds import Effects
 from tests.consumers.support.probe import http_get
 from tests.support.processes import Processes, RunningProgram
@@ -118,6 +119,12 @@ class Fleet:
         await worker.says("worker_started", timeout_s=30)
         return worker
 
+    def kill(self) -> None:
+        """End all that still run, without a word."""
+        for worker in self._workers:
+            if worker.program.is_running:
+                worker.program.kill()
+
     def stop(self) -> None:
         """End all that still run, together; each must end well."""
         running = [worker for worker in self._workers if worker.program.is_running]
@@ -127,16 +134,31 @@ class Fleet:
         assert endings == dict.fromkeys(endings, 0)
 
 
+async def send(client: Redis, fields: Mapping[str, str]) -> str:
+    """A plain XADD at normal priority, as anybody may send it; returns the entry."""
+    named: dict[Any, Any] = dict(fields)
+    entry: Any = await client.xadd(KEYS.stream(Priority.NORMAL), named)
+    return str(entry.decode())
+
+
 async def report(client: Redis) -> QueueReport:
     """The queue of the fleet."""
     return await inspect_queue(client, KEYS)
 
 
 async def until_idle(client: Redis, timeout_s: float = TIMEOUT_S) -> None:
-    """Wait until nothing waits, runs or is delayed."""
+    """Wait until nothing waits, runs or is delayed.
+
+    Looked at in one transaction: between two looks a job can move from a place that has
+    not been seen yet to one that has.
+    """
 
     async def is_idle() -> bool:
-        return (await report(client)).is_idle
+        async with client.pipeline(transaction=True) as pipe:
+            pipe.zcard(KEYS.delayed)
+            for stream in KEYS.streams.values():
+                pipe.xlen(stream)
+            return not any(await pipe.execute())
 
     await wait_until(is_idle, "the queue is idle", timeout_s)
 

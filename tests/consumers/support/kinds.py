@@ -120,6 +120,10 @@ class Effects:
         rows = [orjson.loads(line) for line in self.path.read_bytes().splitlines()]
         return [row for row in rows if step in {"", row["step"]}]
 
+    def fences(self) -> list[int]:
+        """The fence of each run, in the order of their starts."""
+        return [int(str(row["fence"])) for row in self.rows("start")]
+
     def jobs(self, step: str) -> list[str]:
         """The jobs that have come to *step*, once for each time, in this order."""
         return [str(row["job"]) for row in self.rows(step)]

@@ -89,7 +89,7 @@ def test_without_libdeflate_the_picture_is_the_same(monkeypatch: pytest.MonkeyPa
 
     indices = np.random.default_rng(1).integers(0, 9, (64, 64)).astype(np.uint8)
     fast = encode_png8(indices, PALETTE)
-    monkeypatch.setattr("consumers.handlers.tiles.png.import_module", missing)
+    monkeypatch.setattr(png, "import_module", missing)
     monkeypatch.setattr(png, "_compress", png._compressor())
 
     plain = encode_png8(indices, PALETTE)
