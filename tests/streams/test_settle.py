@@ -136,6 +136,8 @@ async def test_cancelled_is_an_end(queue: QueueUnderTest) -> None:
 
     view = await queue.look("a")
     assert (view.state, view.result, len(view.history)) == (State.CANCELLED, None, 1)
+    assert view.ended_ms is not None
+    assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.ended_ttl_ms
     assert await queue.counter("cancelled") == 1
 
 
@@ -260,6 +262,7 @@ async def test_an_entry_that_was_sent_by_a_plain_xadd_gets_its_record_at_its_fir
     view = await queue.look(f"low-{entry}")
     assert answer is RECORDED
     assert (view.kind, view.priority) == ("test.echo", Priority.LOW)
+    assert (await queue.record(view.id))["id"] == view.id
     assert (
         view.state
         is {
