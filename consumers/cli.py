@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import anyio
@@ -24,9 +23,6 @@ except ModuleNotFoundError as error:  # pragma: no cover - only without the extr
 
 #: The exit status for what the user can mend (EX_CONFIG).
 EXIT_CONFIG = 78
-
-#: The extra `fast`: the same event loop in C, about a quarter less time a job.
-_HAS_UVLOOP = find_spec("uvloop") is not None
 
 _SYSTEM_HELP = "; ".join(f"{each.name}: {each.summary}" for each in SYSTEMS.values())
 
@@ -73,7 +69,7 @@ def work(
     }
     mistakes: list[Exception] = []
     try:
-        anyio.run(_run, system, arguments, os.environ, backend_options={"use_uvloop": _HAS_UVLOOP})
+        anyio.run(_run, system, arguments, os.environ)
     except* (ConsumerError, StreamsError) as group:
         mistakes = _leaves(group)
     for mistake in mistakes:

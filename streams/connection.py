@@ -18,7 +18,6 @@ from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
 from redis.retry import Retry
 
 from streams.errors import ServerUnavailableError, SettingsError
-from streams.lost import tell_lost_connections
 
 #: Longer than any blocking read, so that a read that ends late is not taken for a fault.
 SOCKET_TIMEOUT_S = 15.0
@@ -54,7 +53,7 @@ def open_client(url: str) -> "aioredis.Redis":
     Raises:
         SettingsError: *url* is no Redis URL.
     """
-    client = _opened(
+    return _opened(
         url,
         lambda: aioredis.Redis.from_url(
             url,
@@ -65,8 +64,6 @@ def open_client(url: str) -> "aioredis.Redis":
             client_name="millstream",
         ),
     )
-    tell_lost_connections(client)
-    return client
 
 
 def open_blocking_client(url: str) -> "redis.Redis":

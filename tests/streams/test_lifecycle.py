@@ -40,10 +40,10 @@ from streams.state import ENDS, State
 from tests.support.queues import QueueUnderTest, job
 from tests.support.snapshots import snapshot
 
-RUNS = int(os.environ.get("MILLSTREAM_LIFECYCLE_RUNS", "15"))
-STEPS = 40
+RUNS = int(os.environ.get("MILLSTREAM_LIFECYCLE_RUNS", "20"))
+STEPS = 50
 LOSSES_MAX = 1
-IDS, SLOTS, CONSUMERS = ("a", "b", "c", "d", "e"), ("", "u", "v"), ("one", "two", "three")
+IDS, SLOTS, CONSUMERS = ("a", "b", "c", "d", "e", "f"), ("", "u", "v"), ("one", "two", "three")
 #: What a verdict adds to the history, which is what the attempt's row says.
 SAID = "error"
 
@@ -109,11 +109,19 @@ class Lifecycle(RuleBasedStateMachine):
         if number:
             self.counts[name] = self.counts.get(name, 0) + number
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(later=st.sets(st.sampled_from(IDS)))
+    def open(self, later: set[str]) -> None:
+        """Some jobs are there from the start, so that there is something to happen to."""
         self.do(self._client.flushdb())
         self.do(self.queue.open())
+        for number, name in enumerate(IDS[1:]):
+            self.enqueue(name, SLOTS[number % 2], LEVELS[number % 4], later=name in later)
 
+    def some(self, *states: State) -> list[Life]:
+        """The jobs in these states."""
+        return [life for life in self.jobs.values() if life.state in states]
+
+    @precondition(lambda self: len(self.some(*(set(State) - ENDS))) < len(IDS) - 1)
     @rule(
         name=st.sampled_from(IDS),
         slot=st.sampled_from(SLOTS),
@@ -139,6 +147,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.slots[slot] = name
         self.count("enqueued")
 
+    @precondition(lambda self: self.some(State.READY))
     @rule(
         target=deliveries,
         consumer=st.sampled_from(CONSUMERS),
@@ -146,7 +155,7 @@ class Lifecycle(RuleBasedStateMachine):
         served=st.integers(0, 30),
     )
     def fetch(self, consumer: str, slots: int, served: int) -> Any:
-        waiting = [each for each in self.jobs.values() if each.state is State.READY]
+        waiting = self.some(State.READY)
         back = {each.id for each in waiting if each.handed_back}
 
         taken = self.do(self.queue.fetch(consumer, slots=slots, served=served))
@@ -169,8 +178,16 @@ class Lifecycle(RuleBasedStateMachine):
         life.state, life.handed_back = State.RUNNING, False
         life.token, life.fence = delivery.token, delivery.fence
 
+    @precondition(lambda self: self.some(State.RUNNING))
+    @rule(data=st.data(), verdict=st.sampled_from(Verdict))
+    def settle(self, data: st.DataObject, verdict: Verdict) -> None:
+        """A run ends."""
+        running = [each for each in self.held if self.runs(each)]
+        self.settle_whatever(data.draw(st.sampled_from(running)), verdict)
+
     @rule(delivery=deliveries, verdict=st.sampled_from(Verdict))
-    def settle(self, delivery: Delivery, verdict: Verdict) -> None:
+    def settle_whatever(self, delivery: Delivery, verdict: Verdict) -> None:
+        """Any delivery that ever was is settled: by a repetition, or by a zombie."""
         life = self.jobs.get(delivery.id)
 
         answer = self.do(self.queue.settle(delivery, verdict, detail=b'"x"', delay_ms=3_600_000))
@@ -209,6 +226,7 @@ class Lifecycle(RuleBasedStateMachine):
             life.letter = letter.dead_entry
             self.letters[letter.dead_entry] = letter
 
+    @precondition(lambda self: self.some(State.RUNNING))
     @rule(consumer=st.sampled_from(CONSUMERS))
     def renew(self, consumer: str) -> None:
         mine = [each for each in self.held if each.token.consumer == consumer]
@@ -221,12 +239,13 @@ class Lifecycle(RuleBasedStateMachine):
             each.token for each in mine if each.token in current and current[each.token].wanted
         }
 
+    @precondition(lambda self: self.some(State.RUNNING) or self.waiting_back())
     @rule(target=deliveries, consumer=st.sampled_from(CONSUMERS), data=st.data())
     def claim(self, consumer: str, data: st.DataObject) -> Any:
         """Some of those who run fall silent; a sweep takes over, and what was handed back too."""
         running = [each for each in self.held if self.runs(each)]
         silent = [each for each in running if data.draw(st.booleans())]
-        back = [life.id for life in self.jobs.values() if life.handed_back]
+        back = self.waiting_back()
         self.do(self.queue.lapse(*silent))
 
         claimed = self.do(self.queue.claim(consumer, losses_max=LOSSES_MAX))
@@ -250,14 +269,17 @@ class Lifecycle(RuleBasedStateMachine):
             self.starts(delivery)
         return multiple(*claimed.deliveries)
 
+    def waiting_back(self) -> list[str]:
+        return [life.id for life in self.jobs.values() if life.handed_back]
+
     def runs(self, delivery: Delivery) -> bool:
         life = self.jobs.get(delivery.id)
         return life is not None and life.token == delivery.token
 
+    @precondition(lambda self: self.some(State.DELAYED))
     @rule(data=st.data())
     def promote(self, data: st.DataObject) -> None:
-        delayed = [life.id for life in self.jobs.values() if life.state is State.DELAYED]
-        due = [name for name in delayed if data.draw(st.booleans())]
+        due = [life.id for life in self.some(State.DELAYED) if data.draw(st.booleans())]
         self.do(self.queue.make_due(*due))
 
         moved, _ = self.do(self.queue.promote())
@@ -267,6 +289,7 @@ class Lifecycle(RuleBasedStateMachine):
         for name in due:
             self.jobs[name].state = State.READY
 
+    @precondition(lambda self: len(self.some(*(set(State) - ENDS))) >= len(IDS) // 2)
     @rule(name=st.sampled_from(IDS))
     def cancel(self, name: str) -> None:
         life = self.jobs.get(name)
@@ -321,18 +344,14 @@ class Lifecycle(RuleBasedStateMachine):
         if life and life.letter == letter.dead_entry and life.state is State.DEAD:
             del self.jobs[letter.id]
 
-    @rule(name=st.sampled_from(IDS))
-    def forget(self, name: str) -> None:
+    @precondition(lambda self: self.some(*ENDS))
+    @rule(data=st.data())
+    def forget(self, data: st.DataObject) -> None:
         """The record of an ended job expires; its dead letter stays."""
-        life = self.jobs.get(name)
-        if life and life.state in ENDS:
-            keys = self.queue.keys
-            self.do(self._client.delete(keys.job(name), keys.history(name)))
-            del self.jobs[name]
-
-    @rule()
-    def forget_scripts(self) -> None:
-        self.do(self._client.script_flush())
+        name = data.draw(st.sampled_from([life.id for life in self.some(*ENDS)]))
+        keys = self.queue.keys
+        self.do(self._client.delete(keys.job(name), keys.history(name)))
+        del self.jobs[name]
 
     @invariant()
     def every_job_is_in_exactly_one_place(self) -> None:
@@ -352,9 +371,7 @@ class Lifecycle(RuleBasedStateMachine):
             for life in self.jobs.values()
             if (token := life.token)
         }
-        assert sum(row[2] == NOBODY for row in found.pending) == sum(
-            life.handed_back for life in self.jobs.values()
-        )
+        assert sum(row[2] == NOBODY for row in found.pending) == len(self.waiting_back())
         assert found.letters == self.letters.keys()
         assert found.slots == self.slots
         assert found.wanted == {life.id for life in self.jobs.values() if life.wanted}

@@ -3,7 +3,6 @@
 import os
 import sys
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
@@ -22,7 +21,7 @@ def main() -> None:
     registry = open_registry(Effects(Path(sys.argv[1])))
     settings = worker_settings(os.environ, {}, queue="work")
     worker = Worker(registry, settings, policy=POLICY)
-    anyio.run(worker.run, backend_options={"use_uvloop": find_spec("uvloop") is not None})
+    anyio.run(worker.run)
 
 
 if __name__ == "__main__":
