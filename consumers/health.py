@@ -29,7 +29,7 @@ class Health:
 
     def __init__(self) -> None:
         self._turned_s = time.monotonic()
-        self._unready = "starting"
+        self._unready = {"fetcher": "starting"}
 
     def turned(self) -> None:
         """The event loop turns."""
@@ -40,18 +40,18 @@ class Health:
         """Since the loop has turned last."""
         return time.monotonic() - self._turned_s
 
-    def ready(self) -> None:
-        """Jobs can be fetched."""
-        self._unready = ""
+    def ready(self, role: str) -> None:
+        """For all that *role* knows, jobs can be fetched."""
+        self._unready.pop(role, None)
 
-    def unready(self, reason: str) -> None:
-        """Jobs cannot be fetched, because of *reason*."""
-        self._unready = reason
+    def unready(self, role: str, reason: str) -> None:
+        """*role* knows that jobs cannot be fetched, because of *reason*."""
+        self._unready[role] = reason
 
     @property
     def why_not_ready(self) -> str:
         """Empty where jobs can be fetched."""
-        return self._unready
+        return "; ".join(list(self._unready.values()))
 
     @property
     def why_not_alive(self) -> str:

@@ -185,7 +185,7 @@ class Worker:
         self._inflight.close()
 
     async def _wind_down(self) -> None:
-        self._health.unready("shutting down")
+        self._health.unready("worker", "shutting down")
         await wind_down(self._inflight, self._hurry, self._settings.grace_ms / 1000, self._log)
 
     async def _leave(self, server: Server) -> None:

@@ -57,7 +57,7 @@ class Fetcher:
             try:
                 await self._fetch_once(pool)
             except (RedisError, OSError) as error:
-                self._health.unready(f"cannot fetch: {error}")
+                self._health.unready("fetcher", f"cannot fetch: {error}")
                 self._metrics.role_failed("fetcher")
                 self._log.warning("fetch_failed", error=str(error))
                 await self._mend(error)
@@ -65,7 +65,7 @@ class Fetcher:
                     await stopping.wait()
                 wait_s = min(wait_s * 2, BACKOFF_LAST_S)
             else:
-                self._health.ready()
+                self._health.ready("fetcher")
                 wait_s = BACKOFF_FIRST_S
 
     async def _fetch_once(self, pool: Pool) -> None:

@@ -88,6 +88,8 @@ class Heartbeat:
                 self._server, self._keys, self._consumer, self._info, self._inflight.leases()
             )
         except (RedisError, OSError) as error:
+            # The fetcher does not ask while all slots are taken, and would not notice.
+            self._health.unready("heartbeat", f"cannot renew: {error}")
             self._metrics.role_failed("heartbeat")
             self._log.warning("renewal_failed", error=str(error))
             # Counted from the moment when the last good renewal was sent, not answered:
@@ -96,6 +98,7 @@ class Heartbeat:
                 self._fence()
             return
         self._renewed_s = sent_s
+        self._health.ready("heartbeat")
         if renewal.lost or renewal.cancel:
             self._tell(renewal)
 

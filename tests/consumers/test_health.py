@@ -36,16 +36,26 @@ def test_a_worker_is_alive_from_the_start_and_ready_when_it_can_fetch(
     assert http_get(port, "/live") == (200, "ok\n")
     assert http_get(port, "/ready") == (503, "starting\n")
 
-    health.ready()
+    health.ready("fetcher")
     assert http_get(port, "/ready") == (200, "ok\n")
 
-    health.unready("cannot fetch: no route to host")
+    health.unready("fetcher", "cannot fetch: no route to host")
     assert http_get(port, "/ready") == (503, "cannot fetch: no route to host\n")
     assert http_get(port, "/live") == (200, "ok\n")
 
 
+def test_a_worker_is_ready_when_every_role_says_so(health: Health) -> None:
+    health.ready("fetcher")
+    health.unready("heartbeat", "cannot renew: no route to host")
+    health.unready("worker", "shutting down")
+    assert health.why_not_ready == "cannot renew: no route to host; shutting down"
+
+    health.ready("heartbeat")
+    assert health.why_not_ready == "shutting down"
+
+
 def test_a_loop_that_does_not_turn_is_neither_alive_nor_ready(health: Health, port: int) -> None:
-    health.ready()
+    health.ready("fetcher")
     stall(health, STALL_S + 1)
 
     for path in ("/live", "/ready"):

@@ -10,7 +10,7 @@ from producers.order import new_job
 from streams.embedded import EmbeddedServer
 from streams.state import State
 from tests.consumers.support.fleet import Fleet, letters, records, report, until_idle
-from tests.consumers.support.kinds import Failing, Gate, Note, Sleep
+from tests.consumers.support.kinds import Failing, Gate, Note, Sleep, Stubborn
 from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import wait_until
 
@@ -27,9 +27,12 @@ async def test_a_server_that_is_killed_and_comes_back_costs_no_job(
         await wait_until(lambda: fleet.effects.jobs("end")[30:], "a fifth is done")
 
     await anyio.to_thread.run_sync(own_server.kill)
-    await wait_until(lambda: worker.events("fetch_failed"), "it is missed")
-    status, body = await worker.get("/ready")
-    assert (status, body.partition(":")[0]) == (503, "cannot fetch")
+
+    async def is_missed() -> bool:
+        status, body = await worker.get("/ready")
+        return status == 503 and body.startswith("cannot ")
+
+    await wait_until(is_missed, "it is missed")
     assert (await worker.get("/live"))[0] == 200
     await anyio.to_thread.run_sync(own_server.restart)
 
@@ -43,6 +46,26 @@ async def test_a_server_that_is_killed_and_comes_back_costs_no_job(
         return await worker.get("/ready") == (200, "ok\n")
 
     await wait_until(is_ready, "it is ready again")
+
+
+async def test_a_busy_worker_notices_too_that_its_server_is_gone(
+    fleet: Fleet, own_server: EmbeddedServer, tmp_path: Path
+) -> None:
+    """All its slots are taken, so that it does not fetch."""
+    worker = await fleet.start(own_server.url, concurrency=1, lease_ms=1_000, environment=METRICS)
+    async with Producer.connect(own_server.url, queue="work") as jobs:
+        await jobs.enqueue(Stubborn(path=tmp_path / "gate"))
+        await wait_until(lambda: fleet.effects.jobs("start"), "it runs")
+    assert await worker.get("/ready") == (200, "ok\n")
+
+    await anyio.to_thread.run_sync(own_server.stop)
+
+    async def is_missed() -> bool:
+        status, body = await worker.get("/ready")
+        return status == 503 and body.startswith("cannot renew: ")
+
+    await wait_until(is_missed, "it is missed")
+    assert worker.events("fetch_failed") == []
 
 
 async def test_a_flushed_server_gets_its_groups_again_and_new_jobs_run(

@@ -10,18 +10,15 @@ import asyncio
 import os
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
     invariant,
-    multiple,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -81,7 +78,6 @@ class Lifecycle(RuleBasedStateMachine):
     """A queue, its model, and everything that can happen to both."""
 
     url: ClassVar[str]
-    deliveries: Bundle[Delivery] = Bundle("deliveries")
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,13 +117,36 @@ class Lifecycle(RuleBasedStateMachine):
         """The jobs in these states."""
         return [life for life in self.jobs.values() if life.state in states]
 
-    @precondition(lambda self: len(self.some(*(set(State) - ENDS))) < len(IDS) - 1)
-    @rule(
-        name=st.sampled_from(IDS),
-        slot=st.sampled_from(SLOTS),
-        priority=st.sampled_from(LEVELS),
-        later=st.booleans(),
-    )
+    @rule(data=st.data())
+    def something_happens(self, data: st.DataObject) -> None:
+        """One rule draws all events: of many, Hypothesis switches some off for a whole run.
+
+        A queue in which nobody fetches has no life.
+        """
+        possible = {
+            self.enqueue_something: 2,
+            self.fetch: 4 if self.some(State.READY) else 0,
+            self.settle: 5 if self.some(State.RUNNING) else 0,
+            self.settle_again: 2 if self.held else 0,
+            self.renew: 1 if self.held else 0,
+            self.claim: 2 if self.some(State.RUNNING) or self.waiting_back() else 0,
+            self.promote: 2 if self.some(State.DELAYED) else 0,
+            self.cancel: 1,
+            self.replay: 1 if self.letters else 0,
+            self.purge: 1 if self.letters else 0,
+            self.forget: 1 if self.some(*ENDS) else 0,
+        }
+        names = [event.__name__ for event, weight in possible.items() for _ in range(weight)]
+        getattr(self, data.draw(st.sampled_from(names), label="event"))(data)
+
+    def enqueue_something(self, data: st.DataObject) -> None:
+        self.enqueue(
+            data.draw(st.sampled_from(IDS)),
+            data.draw(st.sampled_from(SLOTS)),
+            data.draw(st.sampled_from(LEVELS)),
+            later=data.draw(st.booleans()),
+        )
+
     def enqueue(self, name: str, slot: str, priority: Priority, *, later: bool) -> None:
         delay_ms = 3_600_000 if later else 0
         sent = job(id=name, unique=slot or None, priority=priority, delay_ms=delay_ms)
@@ -147,16 +166,11 @@ class Lifecycle(RuleBasedStateMachine):
             self.slots[slot] = name
         self.count("enqueued")
 
-    @precondition(lambda self: self.some(State.READY))
-    @rule(
-        target=deliveries,
-        consumer=st.sampled_from(CONSUMERS),
-        slots=st.integers(1, 4),
-        served=st.integers(0, 30),
-    )
-    def fetch(self, consumer: str, slots: int, served: int) -> Any:
+    def fetch(self, data: st.DataObject) -> None:
         waiting = self.some(State.READY)
         back = {each.id for each in waiting if each.handed_back}
+        consumer, slots = data.draw(st.sampled_from(CONSUMERS)), data.draw(st.integers(1, 4))
+        served = data.draw(st.integers(0, 30))
 
         taken = self.do(self.queue.fetch(consumer, slots=slots, served=served))
 
@@ -165,7 +179,6 @@ class Lifecycle(RuleBasedStateMachine):
         assert sum(each.id in back for each in taken) == min(slots, len(back))
         for delivery in taken:
             self.starts(delivery)
-        return multiple(*taken)
 
     def starts(self, delivery: Delivery) -> None:
         life = self.jobs[delivery.id]
@@ -178,16 +191,16 @@ class Lifecycle(RuleBasedStateMachine):
         life.state, life.handed_back = State.RUNNING, False
         life.token, life.fence = delivery.token, delivery.fence
 
-    @precondition(lambda self: self.some(State.RUNNING))
-    @rule(data=st.data(), verdict=st.sampled_from(Verdict))
-    def settle(self, data: st.DataObject, verdict: Verdict) -> None:
+    def settle(self, data: st.DataObject) -> None:
         """A run ends."""
         running = [each for each in self.held if self.runs(each)]
-        self.settle_whatever(data.draw(st.sampled_from(running)), verdict)
+        self.settles(data.draw(st.sampled_from(running)), data.draw(st.sampled_from(Verdict)))
 
-    @rule(delivery=deliveries, verdict=st.sampled_from(Verdict))
-    def settle_whatever(self, delivery: Delivery, verdict: Verdict) -> None:
+    def settle_again(self, data: st.DataObject) -> None:
         """Any delivery that ever was is settled: by a repetition, or by a zombie."""
+        self.settles(data.draw(st.sampled_from(self.held)), data.draw(st.sampled_from(Verdict)))
+
+    def settles(self, delivery: Delivery, verdict: Verdict) -> None:
         life = self.jobs.get(delivery.id)
 
         answer = self.do(self.queue.settle(delivery, verdict, detail=b'"x"', delay_ms=3_600_000))
@@ -226,9 +239,8 @@ class Lifecycle(RuleBasedStateMachine):
             life.letter = letter.dead_entry
             self.letters[letter.dead_entry] = letter
 
-    @precondition(lambda self: self.some(State.RUNNING))
-    @rule(consumer=st.sampled_from(CONSUMERS))
-    def renew(self, consumer: str) -> None:
+    def renew(self, data: st.DataObject) -> None:
+        consumer = data.draw(st.sampled_from(CONSUMERS))
         mine = [each for each in self.held if each.token.consumer == consumer]
 
         renewal = self.do(self.queue.renew(*mine, consumer=consumer))
@@ -239,13 +251,11 @@ class Lifecycle(RuleBasedStateMachine):
             each.token for each in mine if each.token in current and current[each.token].wanted
         }
 
-    @precondition(lambda self: self.some(State.RUNNING) or self.waiting_back())
-    @rule(target=deliveries, consumer=st.sampled_from(CONSUMERS), data=st.data())
-    def claim(self, consumer: str, data: st.DataObject) -> Any:
+    def claim(self, data: st.DataObject) -> None:
         """Some of those who run fall silent; a sweep takes over, and what was handed back too."""
         running = [each for each in self.held if self.runs(each)]
         silent = [each for each in running if data.draw(st.booleans())]
-        back = self.waiting_back()
+        back, consumer = self.waiting_back(), data.draw(st.sampled_from(CONSUMERS))
         self.do(self.queue.lapse(*silent))
 
         claimed = self.do(self.queue.claim(consumer, losses_max=LOSSES_MAX))
@@ -267,7 +277,6 @@ class Lifecycle(RuleBasedStateMachine):
             self.ended(self.jobs[name], State.DEAD)
         for delivery in claimed.deliveries:
             self.starts(delivery)
-        return multiple(*claimed.deliveries)
 
     def waiting_back(self) -> list[str]:
         return [life.id for life in self.jobs.values() if life.handed_back]
@@ -276,8 +285,6 @@ class Lifecycle(RuleBasedStateMachine):
         life = self.jobs.get(delivery.id)
         return life is not None and life.token == delivery.token
 
-    @precondition(lambda self: self.some(State.DELAYED))
-    @rule(data=st.data())
     def promote(self, data: st.DataObject) -> None:
         due = [life.id for life in self.some(State.DELAYED) if data.draw(st.booleans())]
         self.do(self.queue.make_due(*due))
@@ -289,9 +296,8 @@ class Lifecycle(RuleBasedStateMachine):
         for name in due:
             self.jobs[name].state = State.READY
 
-    @precondition(lambda self: len(self.some(*(set(State) - ENDS))) >= len(IDS) // 2)
-    @rule(name=st.sampled_from(IDS))
-    def cancel(self, name: str) -> None:
+    def cancel(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(IDS))
         life = self.jobs.get(name)
 
         answer = self.do(self.queue.cancel(name))
@@ -308,8 +314,6 @@ class Lifecycle(RuleBasedStateMachine):
             self.count("cancelled")
             self.ended(life, State.CANCELLED)
 
-    @precondition(lambda self: self.letters)
-    @rule(data=st.data())
     def replay(self, data: st.DataObject) -> None:
         letter = data.draw(st.sampled_from(list(self.letters.values())))
         life = self.jobs.get(letter.id)
@@ -331,8 +335,6 @@ class Lifecycle(RuleBasedStateMachine):
         again.replays += 1
         self.jobs[letter.id] = again
 
-    @precondition(lambda self: self.letters)
-    @rule(data=st.data())
     def purge(self, data: st.DataObject) -> None:
         letter = data.draw(st.sampled_from(list(self.letters.values())))
 
@@ -344,8 +346,6 @@ class Lifecycle(RuleBasedStateMachine):
         if life and life.letter == letter.dead_entry and life.state is State.DEAD:
             del self.jobs[letter.id]
 
-    @precondition(lambda self: self.some(*ENDS))
-    @rule(data=st.data())
     def forget(self, data: st.DataObject) -> None:
         """The record of an ended job expires; its dead letter stays."""
         name = data.draw(st.sampled_from([life.id for life in self.some(*ENDS)]))
