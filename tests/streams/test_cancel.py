@@ -74,6 +74,29 @@ async def test_a_job_that_was_handed_back_ends_at_once(queue: QueueUnderTest) ->
     assert await queue.fetch("two") == []
 
 
+async def test_a_raw_job_that_was_handed_back_ends_at_once(queue: QueueUnderTest) -> None:
+    """Its record was written by the hand-back, and must know the place."""
+    entry = await queue.add_raw({"kind": "a", "payload": "{}"})
+    await queue.settle(await queue.fetch_one(), Verdict.RELEASED)
+
+    assert await queue.cancel(f"normal-{entry}") is Cancellation.CANCELLED
+    assert (await queue.entries(), await queue.pending()) == ([], [])
+
+
+@pytest.mark.parametrize("verdict", [Verdict.RETRY, Verdict.PARKED, Verdict.RELEASED])
+async def test_a_record_that_was_lost_and_written_again_knows_the_slot_of_its_job(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    await queue.add(job(id="a", unique="u"))
+    delivery = await queue.fetch_one()
+    await queue.client.delete(queue.keys.job("a"))
+    await queue.settle(delivery, verdict, delay_ms=60_000)
+
+    await queue.cancel("a")
+
+    assert (await queue.add(job(id="b", unique="u")))[0].is_new
+
+
 async def test_a_promoted_job_ends_at_once(queue: QueueUnderTest) -> None:
     await queue.add(job(id="a", delay_ms=60_000, priority=Priority.LOW))
     await queue.make_due("a")

@@ -254,7 +254,7 @@ async def test_a_raw_entry_gets_its_record_when_it_is_lost(queue: QueueUnderTest
     [claimed] = (await queue.claim("two")).deliveries
 
     view = await queue.look(f"normal-{entry}")
-    assert claimed.id == view.id
+    assert claimed.id == view.id == (await queue.record(view.id))["id"]
     assert (view.state, view.owner, view.kind, view.losses) == (State.RUNNING, "two", "a", 1)
 
 

@@ -190,6 +190,18 @@ async def test_more_handed_back_than_slots_waits_its_turn(queue: QueueUnderTest)
     assert names(await queue.fetch("two", slots=3)) == ["3", "4"]
 
 
+async def test_jobs_handed_back_in_many_levels_take_no_more_than_the_slots(
+    queue: QueueUnderTest,
+) -> None:
+    for priority in LEVELS:
+        await queue.add(*(job(id=f"{priority.value}-{n}", priority=priority) for n in range(3)))
+    for delivery in await queue.fetch():
+        await queue.settle(delivery, Verdict.RELEASED)
+
+    assert names(await queue.fetch("two", slots=2)) == ["critical-0", "critical-1"]
+    assert names(await queue.fetch("two", slots=2)) == ["critical-2", "high-0"]
+
+
 async def test_a_consumer_may_take_again_what_it_has_handed_back(queue: QueueUnderTest) -> None:
     await queue.add(job(id="a"))
     first = await queue.fetch_one()
