@@ -17,7 +17,7 @@ demo: $(VENV)/.ready-demo ## render a forecast and show it on a map, until Ctrl-
 	$(BIN)/millstream demo $(ARGS)
 
 test: $(VENV)/.ready-test ## run the tests; the first lines say against which Redis (ARGS="-k name" for some)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/.ready-check ## lint, format and types, as CI has them
 	$(BIN)/ruff check

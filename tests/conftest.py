@@ -46,6 +46,16 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two test processes a core, each with a server of its own: most tests wait for something.
+
+    None where the server is the user's, of which there is only one.
+    """
+    source = os.environ.get("MILLSTREAM_TEST_SERVER", "auto")
+    may_be_theirs = "REDIS_URL" in os.environ and source in {"auto", "url"}
+    return 0 if may_be_theirs else 2 * (os.cpu_count() or 1)
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     chosen = config.stash[_SERVER]
     return [f"redis: {chosen.version}, {chosen.what}", f"why: {chosen.why}"]
