@@ -3,6 +3,7 @@
 ProducerError
 ├── PayloadError     a payload that does not fit its model
 ├── JobFailedError   the job that was waited for ended without success
+├── ScheduleError    a cron expression or a time zone that cannot be read
 └── TileError        a tile address or key that does not exist
 """
 
@@ -19,6 +20,10 @@ class PayloadError(ProducerError, ValueError):
 
 class TileError(ProducerError, ValueError):
     """Raised for a tile address outside its zoom, or a part of a key that is unsafe."""
+
+
+class ScheduleError(ProducerError, ValueError):
+    """Raised for a cron expression or a time zone that cannot be read, or never comes."""
 
 
 class JobFailedError(ProducerError):
