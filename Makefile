@@ -8,10 +8,10 @@ ARGS ?=
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench chaos model mutants clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.ready-demo ## render a forecast and show it on a map, until Ctrl-C (ARGS="--once": end after the summary)
 	$(BIN)/millstream demo $(ARGS)
@@ -28,6 +28,15 @@ check: $(VENV)/.ready-check ## lint, format and types, as CI has them
 bench: $(VENV)/.ready-test ## measure tiles/s and jobs/s
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
 	$(BIN)/python -m benchmarks.tiles $(ARGS)
+
+chaos: $(VENV)/.ready-test ## break workers and Redis for ten minutes, and check every job (ARGS="--seed 7 --seeds 1 --minutes 1 --jobs 2000")
+	$(BIN)/millstream chaos --seed 1 --seeds 8 --minutes 10 --jobs 20000 $(ARGS)
+
+model: $(VENV)/.ready-test ## any order of events against a plain model of the queue (ARGS="--transitions 100000 --seed 7")
+	$(BIN)/python -m tests.model $(ARGS)
+
+mutants: $(VENV)/.ready-test ## is there a test for every line of every script? (ARGS="settle claim", ARGS="--sample 100")
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 clean: ## remove the virtual environment, the caches and out/
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist out

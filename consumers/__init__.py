@@ -4,14 +4,17 @@ The names that a program with handlers of its own needs:
 """
 
 from consumers.errors import ConsumerError, PermanentError, RetryableError
-from consumers.handler import Context, Handler
-from consumers.registry import Registry
+from consumers.handler import Context, Handler, PlainHandler, StoppedError
+from consumers.registry import Registry, Runs
 
 __all__ = [
     "ConsumerError",
     "Context",
     "Handler",
     "PermanentError",
+    "PlainHandler",
     "Registry",
     "RetryableError",
+    "Runs",
+    "StoppedError",
 ]

@@ -32,9 +32,13 @@ class Failure:
         )
 
     @classmethod
-    def said(cls, error: str, message: str) -> "Failure":
-        """A failure that no exception stands behind."""
-        return cls(error, redacted(message)[:MESSAGE_CHARS_MAX], "")
+    def said(cls, error: str, message: str, traceback: str = "") -> "Failure":
+        """A failure that no exception of this process stands behind."""
+        return cls(
+            error,
+            redacted(message)[:MESSAGE_CHARS_MAX],
+            redacted(traceback)[-TRACEBACK_CHARS_MAX:],
+        )
 
 
 @dataclass(frozen=True, slots=True)

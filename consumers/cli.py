@@ -2,27 +2,27 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Annotated, Any
 
-import anyio
-
-from consumers.errors import ConsumerError, MissingExtraError
-from consumers.settings import WorkerSettings, worker_settings
+from consumers.children.source import Source
+from consumers.errors import ConsumerError, MissingExtraError, WorkerBrokenError
+from consumers.loop import run_in_waking_loop
 from consumers.systems import SYSTEMS, find_system
 from streams.cache import RedisCache
-from streams.connection import connected
+from streams.connection import LOADING_MAX_S, connected
 from streams.errors import StreamsError
 
 try:
     import typer
 
+    from consumers.settings import WorkerSettings, worker_settings
+    from consumers.shutdown import EXIT_STUCK, leave_at_once_on_signals
+    from consumers.supervisor.link import take_link
+    from consumers.supervisor.supervisor import EXIT_CONFIG, Supervisor
     from consumers.worker import Worker
 except ModuleNotFoundError as error:  # pragma: no cover - only without the extra
     sys.exit(f"millstream-worker: {MissingExtraError('worker', error.name or '?')}")
-
-#: The exit status for what the user can mend (EX_CONFIG).
-EXIT_CONFIG = 78
 
 _SYSTEM_HELP = "; ".join(f"{each.name}: {each.summary}" for each in SYSTEMS.values())
 
@@ -56,6 +56,15 @@ def work(
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve /metrics, /live and /ready here (0: a free port)")
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes", "-p", help="Worker processes, under a supervisor if many [default: 1]"
+        ),
+    ] = None,
+    supervise: Annotated[
+        bool | None, typer.Option("--supervise", help="A supervisor for one process, too")
+    ] = None,
 ) -> None:
     """Take jobs of SYSTEM from its queue and run them until SIGTERM."""
     arguments = {
@@ -66,27 +75,41 @@ def work(
         "redis_url": redis_url,
         "grace_ms": grace_ms,
         "metrics_port": metrics_port,
+        "processes": processes,
+        "supervise": supervise,
     }
     mistakes: list[Exception] = []
+    leave_at_once_on_signals()
+    status = 0
     try:
-        anyio.run(_run, system, arguments, os.environ)
+        status = run_in_waking_loop(lambda: _run(system, arguments, os.environ))
     except* (ConsumerError, StreamsError) as group:
         mistakes = _leaves(group)
     for mistake in mistakes:
         for line in str(mistake).splitlines():
             typer.echo(f"millstream-worker: {line}", err=True)
     if mistakes:
-        raise typer.Exit(EXIT_CONFIG)
+        is_broken = any(isinstance(mistake, WorkerBrokenError) for mistake in mistakes)
+        status = EXIT_STUCK if is_broken else EXIT_CONFIG
+    raise typer.Exit(status)
 
 
-async def _run(system: str, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+async def _run(
+    system: str, arguments: Mapping[str, Any], environment: MutableMapping[str, str]
+) -> int:
     open_system = find_system(system)
     settings = worker_settings(environment, arguments, queue=system)
+    link = take_link(environment, lease_ms=settings.lease_ms)
+    if settings.is_supervised and link is None:
+        command = [sys.executable, "-m", "consumers.cli", system]
+        return await Supervisor(settings, command, environment).run()
     async with (
-        connected(_cache_url(settings)) as cache_client,
+        connected(_cache_url(settings), loading_s=LOADING_MAX_S) as cache_client,
         open_system(RedisCache(cache_client), environment) as registry,
     ):
-        await Worker(registry, settings).run()
+        children = Source(system, environment={"CACHE_URL": _cache_url(settings)})
+        await Worker(registry, settings, link=link, children=children).run()
+    return 0
 
 
 def _cache_url(settings: WorkerSettings) -> str:

@@ -1,28 +1,37 @@
-"""One run of one job: validate, run with a deadline, decide the outcome."""
+"""One run of one job: look at it, run it in its place, decide the outcome."""
 
 import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import anyio
-import orjson
-from pydantic import ValidationError
+from dataclasses import dataclass, replace
 
 from consumers.attempt import Attempt, Failure
-from consumers.errors import PermanentError
+from consumers.ending import (
+    Crashed,
+    Ending,
+    Interrupted,
+    Invalid,
+    Raised,
+    Returned,
+    TimedOut,
+    Unstarted,
+)
+from consumers.failpoints import failpoint
 from consumers.handler import Context
+from consumers.handling import handle
 from consumers.inflight import Running, Stop
+from consumers.places import Places
 from consumers.redaction import redacted
-from consumers.registry import Binding, Registry
-from consumers.retry import GiveUp, RetryPolicy, decide
-from producers.payloads.base import Payload
+from consumers.registry import Binding, Registry, Runs
+from consumers.retry import GiveUp, PutOff, RetryPolicy, decide
 from streams.job import Delivery
-from streams.settle import RESULT_BYTES_MAX, Outcome, Verdict
+from streams.settle import Outcome, Verdict
 
 #: A job that this worker cannot run waits so long for one that can.
 PARKED_MS = 30_000
+#: What is kept of the reason for which a handler puts its job off.
+REASON_CHARS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +52,14 @@ class Execution:
         identity: Identity,
         queue: str,
         policy: RetryPolicy,
+        places: Places,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._registry = registry
         self._identity = identity
         self._queue = queue
         self._policy = policy
+        self._places = places
         self._chance = chance
 
     async def run(self, running: Running) -> Outcome | None:
@@ -59,60 +70,65 @@ class Execution:
         delivery = running.delivery
         started_ms = _wall_ms()
         if delivery.flaw:
-            return self._dead(
-                delivery,
-                started_ms,
-                "malformed entry",
-                Failure.said("MalformedEntry", delivery.flaw),
-            )
+            failure = Failure.said("MalformedEntry", delivery.flaw)
+            return self._dead(delivery, started_ms, "malformed entry", failure)
         binding = self._registry.find(delivery.kind)
-        if binding is None:
-            return self._parked(delivery)
-        try:
-            payload = binding.payload_type.model_validate_json(delivery.payload)
-        except ValidationError as error:
-            failure = Failure.said("InvalidPayload", _explained(error))
-            return self._dead(delivery, started_ms, "invalid payload", failure)
-        except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
-            return self._dead(delivery, started_ms, "invalid payload", Failure.of(error))
-        return await self._run_handler(running, binding, payload, started_ms)
+        if binding is None or binding.payload_type.schema_version < delivery.schema_version:
+            return self._parked(delivery, self._why_unfit(delivery, binding))
+        if delivery.suspect and not running.has_solo:
+            # Another one runs alone here. Handed back it is claimed by who has that place free.
+            return self._stopped(delivery, started_ms, Stop.SHUTDOWN)
+        failpoint("before_handler")
+        ending = await self._in_its_place(running, binding)
+        failpoint("after_handler")
+        return self._outcome(running, binding, started_ms, ending)
 
-    async def _run_handler(
-        self, running: Running, binding: Binding, payload: Payload, started_ms: int
+    async def _in_its_place(self, running: Running, binding: Binding) -> Ending:
+        delivery, places = running.delivery, self._places
+        timeout_s = _timeout_s(delivery, binding)
+        if places.children and (delivery.suspect or binding.runs is Runs.CHILD):
+            return await places.children.run(running, self._context(running), timeout_s)
+        if binding.runs is Runs.CHILD:
+            return Unstarted(f"this worker has no child processes, and '{delivery.kind}' needs one")
+        if delivery.suspect:
+            with running.waiting():
+                await places.alone(running)
+            if running.stop is not None:
+                return Interrupted()
+        deadline_s = time.monotonic() + timeout_s
+        running.renew_until_s = deadline_s
+        context = self._context(running, deadline_s)
+        return await handle(binding, delivery.payload, context, running.scope, places.threads)
+
+    def _outcome(  # noqa: PLR0911 - one for each way to end
+        self, running: Running, binding: Binding, started_ms: int, ending: Ending
     ) -> Outcome | None:
         delivery = running.delivery
-        timeout_s = (
-            delivery.timeout_ms / 1000 if delivery.timeout_ms else binding.timeout.total_seconds()
-        )
-        result = b""
-        failed: BaseException | None = None
-        deadline = anyio.move_on_after(timeout_s)
-        running.renew_until_s = time.monotonic() + timeout_s
-        with running.scope, deadline:
-            try:
-                value = await binding.handler(payload, self._context(delivery))
-                result = _packed(value)
-            except BaseException as error:
-                if _is_from_outside(error):
-                    raise
-                failed = error
-        # A handler may turn its cancellation into an error of its own: that is no failure.
-        if running.stop is not None and (running.scope.cancelled_caught or failed is not None):
-            return self._stopped(delivery, started_ms, running.stop)
-        if deadline.cancelled_caught:
-            failed = TimeoutError(
-                f"the handler of '{delivery.kind}' took longer than {timeout_s:g} s"
-            )
-        if failed is not None:
-            return self._failed(delivery, started_ms, failed)
-        return Outcome(
-            delivery,
-            Verdict.COMPLETED,
-            detail=result,
-            attempt=self._attempt(delivery, started_ms, Verdict.COMPLETED.value),
-        )
+        match ending:
+            case Returned(result):
+                attempt = self._attempt(delivery, started_ms, Verdict.COMPLETED.value)
+                return Outcome(delivery, Verdict.COMPLETED, detail=result, attempt=attempt)
+            case Interrupted():
+                return self._stopped(delivery, started_ms, running.stop or Stop.SHUTDOWN)
+            case Invalid(failure):
+                # What is wrong quotes the payload: it belongs into the letter, not into logs.
+                dead = self._dead(delivery, started_ms, "invalid payload", failure)
+                return replace(dead, error=f"{failure.error}: its dead letter says what is wrong")
+            case Crashed(cause, output):
+                return self._crashed(delivery, binding, started_ms, cause, output)
+            case Unstarted(reason):
+                return self._parked(delivery, reason)
+            case Raised(failure, error):
+                return self._failed(delivery, binding, started_ms, error, failure)
+            case TimedOut():
+                late = TimeoutError(
+                    f"the handler of '{delivery.kind}' took longer than "
+                    f"{_timeout_s(delivery, binding):g} s"
+                )
+                return self._failed(delivery, binding, started_ms, late, Failure.of(late))
 
-    def _context(self, delivery: Delivery) -> Context:
+    def _context(self, running: Running, deadline_s: float = math.inf) -> Context:
+        delivery = running.delivery
         return Context(
             job_id=delivery.id,
             kind=delivery.kind,
@@ -122,21 +138,60 @@ class Execution:
             fence=delivery.fence,
             enqueued_ms=delivery.enqueued_ms,
             meta=delivery.meta,
+            deadline_s=deadline_s,
+            link=self._places.link(running),
         )
 
-    def _failed(self, delivery: Delivery, started_ms: int, error: BaseException) -> Outcome:
-        failure = Failure.of(error)
+    def _failed(
+        self,
+        delivery: Delivery,
+        binding: Binding,
+        started_ms: int,
+        error: BaseException,
+        failure: Failure,
+    ) -> Outcome:
         decision = decide(
-            error, delivery.attempt, delivery.attempts_max, self._policy, self._chance()
+            error,
+            delivery.attempt,
+            delivery.attempts_max,
+            binding.retry or self._policy,
+            self._chance(),
+            snoozes=delivery.snoozes,
         )
         if isinstance(decision, GiveUp):
             return self._dead(delivery, started_ms, decision.cause, failure)
+        if isinstance(decision, PutOff):
+            return self._put_off(delivery, started_ms, decision)
         return Outcome(
             delivery,
             Verdict.RETRY,
             attempt=self._attempt(delivery, started_ms, _how_failed(failure), failure),
             error=f"{failure.error}: {failure.message}",
             delay_ms=round(decision.after.total_seconds() * 1000),
+        )
+
+    def _put_off(self, delivery: Delivery, started_ms: int, decision: PutOff) -> Outcome:
+        return Outcome(
+            delivery,
+            Verdict.SNOOZED,
+            detail=redacted(decision.reason)[:REASON_CHARS_MAX],
+            attempt=self._attempt(delivery, started_ms, Verdict.SNOOZED.value),
+            delay_ms=round(decision.after.total_seconds() * 1000),
+        )
+
+    def _crashed(
+        self, delivery: Delivery, binding: Binding, started_ms: int, cause: str, output: str
+    ) -> Outcome:
+        failure = Failure.said("Crashed", f"the child process that ran it: {cause}", output)
+        policy = binding.retry or self._policy
+        delay = policy.delay(delivery.losses + 1, self._chance())
+        return Outcome(
+            delivery,
+            Verdict.CRASHED,
+            detail=cause,
+            attempt=self._attempt(delivery, started_ms, Verdict.CRASHED.value, failure),
+            error=f"{failure.error}: {failure.message}",
+            delay_ms=round(delay.total_seconds() * 1000),
         )
 
     def _dead(self, delivery: Delivery, started_ms: int, cause: str, failure: Failure) -> Outcome:
@@ -148,13 +203,16 @@ class Execution:
             error=f"{failure.error}: {failure.message}",
         )
 
-    def _parked(self, delivery: Delivery) -> Outcome:
-        known = ", ".join(self._registry) or "none"
-        return Outcome(
-            delivery,
-            Verdict.PARKED,
-            detail=f"no worker that has seen it knows the kind '{delivery.kind}' (known: {known})",
-            delay_ms=PARKED_MS,
+    def _parked(self, delivery: Delivery, reason: str) -> Outcome:
+        return Outcome(delivery, Verdict.PARKED, detail=reason, delay_ms=PARKED_MS)
+
+    def _why_unfit(self, delivery: Delivery, binding: Binding | None) -> str:
+        if binding is None:
+            known = ", ".join(self._registry) or "none"
+            return f"no worker that has seen it knows the kind '{delivery.kind}' (known: {known})"
+        return (
+            f"its payload is version {delivery.schema_version} of '{delivery.kind}', and no worker "
+            f"that has seen it knows one above {binding.payload_type.schema_version}"
         )
 
     def _stopped(self, delivery: Delivery, started_ms: int, reason: Stop) -> Outcome | None:
@@ -180,46 +238,12 @@ class Execution:
         ).to_json()
 
 
+def _timeout_s(delivery: Delivery, binding: Binding) -> float:
+    return delivery.timeout_ms / 1000 if delivery.timeout_ms else binding.timeout.total_seconds()
+
+
 def _how_failed(failure: Failure) -> str:
     return "timeout" if failure.error == TimeoutError.__name__ else "error"
-
-
-def _is_from_outside(error: BaseException) -> bool:
-    """True for what is not the handler's own doing: its cancellation, or the program's end.
-
-    A handler that calls `sys.exit`, or waits for something that was cancelled elsewhere,
-    has failed like any other; its neighbours go on.
-    """
-    if isinstance(error, anyio.get_cancelled_exc_class()):
-        return anyio.current_effective_deadline() == -math.inf
-    return isinstance(error, KeyboardInterrupt | GeneratorExit)
-
-
-def _packed(value: object) -> bytes:
-    """A handler's result as JSON.
-
-    Raises:
-        PermanentError: it is no JSON value, or too large; another attempt would be too.
-    """
-    try:
-        packed = orjson.dumps(value)
-    except TypeError as error:
-        raise PermanentError(f"the handler returned what JSON cannot hold: {error}") from error
-    if len(packed) > RESULT_BYTES_MAX:
-        raise PermanentError(
-            f"a result may have {RESULT_BYTES_MAX} bytes, got {len(packed)}: store it and "
-            "return its name"
-        )
-    return packed
-
-
-def _explained(error: ValidationError) -> str:
-    """Every flaw of a payload in one line: the field, what is wrong, what it got."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'payload'}: {each['msg']}"
-        + (f", got {redacted(repr(each['input'])):.80}" if each["loc"] else "")
-        for each in error.errors(include_url=False)
-    )
 
 
 def _wall_ms() -> int:

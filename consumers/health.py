@@ -4,6 +4,7 @@ Answered over HTTP from a thread of its own, so that a blocked event loop is rep
 not waited for: `/live` (the loop turns), `/ready` (jobs can be fetched), `/metrics`.
 """
 
+import math
 import threading
 import time
 from collections.abc import Generator, Iterable
@@ -29,7 +30,8 @@ class Health:
 
     def __init__(self) -> None:
         self._turned_s = time.monotonic()
-        self._unready = {"fetcher": "starting"}
+        self._unready = {"fetcher": ("starting", math.inf)}
+        self._notes: dict[str, str] = {}
 
     def turned(self) -> None:
         """The event loop turns."""
@@ -44,14 +46,37 @@ class Health:
         """For all that *role* knows, jobs can be fetched."""
         self._unready.pop(role, None)
 
-    def unready(self, role: str, reason: str) -> None:
-        """*role* knows that jobs cannot be fetched, because of *reason*."""
-        self._unready[role] = reason
+    def unready(self, role: str, reason: str, *, for_s: float = math.inf) -> None:
+        """*role* knows that jobs cannot be fetched, because of *reason*.
+
+        With *for_s* it is said for that long and then over: for what has happened, and
+        must be seen by a probe that comes now and then.
+        """
+        self._unready[role] = (reason, time.monotonic() + for_s)
+
+    def note(self, role: str, text: str) -> None:
+        """Have *text* of *role* said beside "ready": it is no reason for the opposite."""
+        if text:
+            self._notes[role] = text
+        else:
+            self._notes.pop(role, None)
+
+    @property
+    def notes(self) -> str:
+        """What is to be said beside "ready"; empty where there is nothing."""
+        return "; ".join(list(self._notes.values()))
 
     @property
     def why_not_ready(self) -> str:
         """Empty where jobs can be fetched."""
-        return "; ".join(list(self._unready.values()))
+        now_s = time.monotonic()
+        known = list(self._unready.values())
+        return "; ".join(reason for reason, until_s in known if now_s < until_s)
+
+    @property
+    def trouble(self) -> str:
+        """Both in one line, for those who look at the registry of workers."""
+        return "; ".join(filter(None, (self.why_not_ready, self.notes)))
 
     @property
     def why_not_alive(self) -> str:
@@ -98,15 +123,17 @@ class _Routes:
         if path == "/live":
             return _answer(start, self._health.why_not_alive)
         if path == "/ready":
-            return _answer(start, self._health.why_not_alive or self._health.why_not_ready)
+            flaw = self._health.why_not_alive or self._health.why_not_ready
+            return _answer(start, flaw, self._health.notes)
         start("404 Not Found", [("Content-Type", "text/plain")])
         return [b"paths: /live /ready /metrics\n"]
 
 
-def _answer(start: StartResponse, flaw: str) -> list[bytes]:
+def _answer(start: StartResponse, flaw: str, notes: str = "") -> list[bytes]:
     status = "503 Service Unavailable" if flaw else "200 OK"
     start(status, [("Content-Type", "text/plain; charset=utf-8")])
-    return [(flaw or "ok").encode() + b"\n"]
+    fine = f"ok ({notes})" if notes else "ok"
+    return [(flaw or fine).encode() + b"\n"]
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -2,12 +2,14 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
 import anyio
 
+from consumers.leases import boot_s
 from streams.job import Delivery, Token
 
 
@@ -32,6 +34,20 @@ class Running:
     settling: bool = False
     renew_until_s: float = math.inf
     """The deadline of the handler, on the monotonic clock."""
+    taken_s: float = field(default_factory=boot_s)
+    """When the lease began at the latest, on the clock of `boot_s`."""
+    has_solo: bool = False
+    """It is a suspect, and has the one slot for those."""
+
+    @contextmanager
+    def waiting(self) -> Generator[None]:
+        """What comes before the handler; ended from outside as the handler would be.
+
+        Look at `stop` behind the block.
+        """
+        with self.scope:
+            yield
+        self.scope = anyio.CancelScope()
 
     def end(self, reason: Stop) -> bool:
         """End the handler; False where it has ended, or is ending for another reason."""
@@ -49,22 +65,37 @@ class Inflight:
     slot any more, but its lease is still renewed; so many may wait as there are slots,
     and then no more is fetched. Who asks the server for jobs reserves slots first, or the
     fetcher and the claimer would both fill the same ones.
+
+    Of suspects one is run at a time. Where it has no process of its own (*solo_apart* is
+    false) nothing more is taken while it is in hand, so that it runs alone in this one.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, *, solo_apart: bool = True) -> None:
         self._slots = slots
+        self._solo_apart = solo_apart
+        self._solo: Running | None = None
         self._held: dict[Token, Running] = {}
         self._settling = 0
         self._reserved = 0
+        self._quota: int | None = None
         self._closed = False
         self._changed = anyio.Event()
+        #: Level and entry of what a claim under way may bring: no orphan, though it is
+        #: pending under our name and not yet in hand.
+        self.expected: set[tuple[int, str]] = set()
 
     @property
     def free(self) -> int:
         """Slots in which nothing runs and for which nobody asks for jobs."""
-        if self._settling > self._slots:
+        if self._settling > self._slots or (self._solo and not self._solo_apart):
             return 0
-        return max(0, self._slots - self.running - self._reserved)
+        slots = max(0, self._slots - self.running - self._reserved)
+        return slots if self._quota is None else max(0, min(slots, self._quota - self._reserved))
+
+    @property
+    def solo_free(self) -> bool:
+        """True where no suspect runs: one may be claimed."""
+        return self._solo is None
 
     @property
     def running(self) -> int:
@@ -82,8 +113,13 @@ class Inflight:
         return any(token.level == level and token.entry == entry for token in self._held)
 
     def add(self, delivery: Delivery) -> Running:
-        """Take a slot for *delivery*."""
+        """Take a slot for *delivery*, and the one for suspects if it is one and that is free."""
         running = Running(delivery)
+        if self._quota:
+            self._quota -= 1
+        if delivery.suspect and self._solo is None:
+            running.has_solo = True
+            self._solo = running
         self._held[delivery.token] = running
         return running
 
@@ -91,13 +127,15 @@ class Inflight:
         """Give the slot back; the delivery stays until its outcome is recorded."""
         running.settling = True
         self._settling += 1
+        self._leave_solo(running)
         self._notify()
 
     def remove(self, token: Token) -> None:
         """Forget a delivery whose outcome is recorded or does not matter any more."""
         running = self._held.pop(token, None)
-        if running is not None and running.settling:
-            self._settling -= 1
+        if running is not None:
+            self._settling -= running.settling
+            self._leave_solo(running)
         self._notify()
 
     def leases(self) -> list[tuple[Token, str]]:
@@ -144,6 +182,14 @@ class Inflight:
         self._reserved -= slots
         self._notify()
 
+    def allow(self, quota: int | None) -> None:
+        """Take no more than *quota* further deliveries; None lifts the limit.
+
+        What was asked for before may still come.
+        """
+        self._quota = quota
+        self._notify()
+
     def close(self) -> None:
         """Reserve no more: the worker ends."""
         self._closed = True
@@ -154,10 +200,19 @@ class Inflight:
         while self.running:
             await self._changed.wait()
 
+    async def wait_until_alone(self, running: Running) -> None:
+        """Wait until no other handler runs than that of *running*."""
+        while self.running > (0 if running.settling else 1):
+            await self._changed.wait()
+
     async def wait_until_empty(self) -> None:
         """Wait until the last outcome is recorded."""
         while self._held:
             await self._changed.wait()
+
+    def _leave_solo(self, running: Running) -> None:
+        if self._solo is running:
+            self._solo = None
 
     def _notify(self) -> None:
         self._changed.set()

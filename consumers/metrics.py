@@ -1,9 +1,13 @@
 """What a worker counts and measures, for Prometheus."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from streams.job import Delivery
-from streams.settle import Verdict
+from consumers.leases import boot_s
+from streams.job import Delivery, Token
+from streams.renew import Renewal
+from streams.settle import Outcome, Settled, Verdict
 
 _SECONDS = (
     0.001,
@@ -78,6 +82,79 @@ class Metrics:
             ["queue"],
             registry=self.registry,
         ).labels(queue)
+        self._orphaned = Counter(
+            "millstream_orphans",
+            "Entries handed back because the answer to their read was lost.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
+        self._outages = Counter(
+            "millstream_outages",
+            "Times without the server that are over.",
+            ["queue", "role"],
+            registry=self.registry,
+        )
+        self._outage_seconds = Counter(
+            "millstream_outage_seconds",
+            "How long they were together.",
+            ["queue", "role"],
+            registry=self.registry,
+        )
+        self._data_lost = Counter(
+            "millstream_queue_data_lost",
+            "Times when the streams of the queue were found gone, with the jobs in them.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
+        self._clock_jumps = Counter(
+            "millstream_server_clock_jumps",
+            "Times when the clock of the server was changed; each suspends claiming for a lease.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
+        self._circuit = Gauge(
+            "millstream_circuit_open",
+            "1 while almost no job is taken because almost all have failed.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
+        self._circuit_opened = Counter(
+            "millstream_circuit_openings",
+            "Times when the circuit opened.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
+        self._pushed = Counter(
+            "millstream_retries_pushed",
+            "Retries that wait longer because too many jobs fail at once.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
+        self._pushed_seconds = Counter(
+            "millstream_retry_push_seconds",
+            "How much longer they wait together.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
+        self._answers = Counter(
+            "millstream_outcomes",
+            "Outcomes by what the server said: recorded, repeated (recorded before), lost.",
+            ["queue", "outcome", "answer"],
+            registry=self.registry,
+        )
+        self._renewals = Counter(
+            "millstream_renewals",
+            "Leases that were renewed.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
+        self._renewal_seconds = Histogram(
+            "millstream_renewal_seconds",
+            "Until a renewal was answered; a lease is in danger where this comes near it.",
+            ["queue"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        ).labels(queue)
         Gauge(
             "millstream_slots", "Handlers that may run.", ["queue"], registry=self.registry
         ).labels(queue).set(slots)
@@ -95,6 +172,21 @@ class Metrics:
         self._ended.labels(self._queue, kind, verdict.value if verdict else "lost").inc()
         self._seconds.labels(self._queue, kind).observe(seconds)
 
+    def clock_jumped(self) -> None:
+        """The server's clock was put forward or back."""
+        self._clock_jumps.inc()
+
+    def circuit_turned(self, *, is_open: bool) -> None:
+        """The circuit has opened, or closed again."""
+        self._circuit.set(is_open)
+        if is_open:
+            self._circuit_opened.inc()
+
+    def retry_pushed(self, seconds: float) -> None:
+        """A retry waits *seconds* longer than its policy says."""
+        self._pushed.inc()
+        self._pushed_seconds.inc(seconds)
+
     def claimed(self, count: int) -> None:
         """Entries were taken over."""
         self._claimed.inc(count)
@@ -102,6 +194,29 @@ class Metrics:
     def fenced(self) -> None:
         """An outcome was refused."""
         self._fenced.inc()
+
+    def orphaned(self, count: int) -> None:
+        """Entries were handed back that no handler here knew of."""
+        self._orphaned.inc(count)
+
+    def outage(self, role: str, seconds: float) -> None:
+        """A role has its server back after *seconds*."""
+        self._outages.labels(self._queue, role).inc()
+        self._outage_seconds.labels(self._queue, role).inc(seconds)
+
+    def data_lost(self) -> None:
+        """The jobs of the queue are gone."""
+        self._data_lost.inc()
+
+    def answered(self, outcome: Outcome, answer: Settled) -> None:
+        """The server has answered to an outcome."""
+        verdict = outcome.verdict.value
+        self._answers.labels(self._queue, verdict, answer.name.lower()).inc()
+
+    def renewed(self, held: Sequence[tuple[Token, str]], renewal: Renewal, sent_s: float) -> None:
+        """The leases of *held* were asked for at *sent_s* (`leases.boot_s`), and answered."""
+        self._renewals.inc(len(held) - len(renewal.lost))
+        self._renewal_seconds.observe(boot_s() - sent_s)
 
     def role_failed(self, role: str) -> None:
         """A role could not do its work this time."""

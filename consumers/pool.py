@@ -1,9 +1,11 @@
 """From a delivery to a submitted outcome: a task a job."""
 
 import time
+from collections.abc import Callable
 
 from anyio.abc import TaskGroup
 
+from consumers.brakes import Brakes
 from consumers.execution import Execution
 from consumers.inflight import Inflight, Running
 from consumers.logs import Logger
@@ -14,13 +16,17 @@ from streams.settle import Outcome, Verdict
 
 _OTHER_EVENTS = {
     Verdict.PARKED: "job_parked",
+    Verdict.SNOOZED: "job_snoozed",
     Verdict.RELEASED: "job_released",
     Verdict.CANCELLED: "job_cancelled",
 }
 
 
 class Pool:
-    """Starts deliveries as tasks of the worker's task group."""
+    """Starts deliveries as tasks of the worker's task group.
+
+    *starting* is called with each of them before its handler can do anything.
+    """
 
     def __init__(
         self,
@@ -29,6 +35,8 @@ class Pool:
         inflight: Inflight,
         settler: Settler,
         metrics: Metrics,
+        brakes: Brakes,
+        starting: Callable[[Delivery], None],
         log: Logger,
     ) -> None:
         self._tasks = tasks
@@ -36,6 +44,8 @@ class Pool:
         self._inflight = inflight
         self._settler = settler
         self._metrics = metrics
+        self._brakes = brakes
+        self._starting = starting
         self._log = log
 
     def start(self, delivery: Delivery) -> None:
@@ -45,7 +55,10 @@ class Pool:
         ignored, because its handler runs.
         """
         if delivery.token not in self._inflight:
-            self._tasks.start_soon(self._run, self._inflight.add(delivery))
+            running = self._inflight.add(delivery)
+            self._starting(delivery)
+            self._brakes.started(delivery)
+            self._tasks.start_soon(self._run, running)
 
     async def _run(self, running: Running) -> None:
         delivery = running.delivery
@@ -57,7 +70,7 @@ class Pool:
             kind=delivery.kind,
             attempt=delivery.attempt,
         )
-        outcome = await self._execution.run(running)
+        outcome = self._brakes.ended(delivery, await self._execution.run(running))
         seconds = time.monotonic() - started_s
         self._metrics.ended(delivery, outcome.verdict if outcome else None, seconds)
         self._inflight.handler_ended(running)
@@ -81,6 +94,13 @@ class Pool:
                 attempt=delivery.attempt,
                 delay_ms=outcome.delay_ms,
                 error=outcome.error,
+            )
+        elif outcome.verdict is Verdict.CRASHED:
+            log.error(
+                "job_crashed",
+                cause=outcome.detail,
+                losses=delivery.losses,
+                delay_ms=outcome.delay_ms,
             )
         elif outcome.verdict is Verdict.DEAD:
             log.error(

@@ -1,29 +1,50 @@
-"""Which handler runs which kind."""
+"""Which handler runs which kind, and where."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from consumers.errors import RegistryError
-from consumers.handler import Handler
+from consumers.handler import Handler, PlainHandler
+from consumers.retry import RetryPolicy
 from producers.payloads.base import Payload
 from streams.errors import InvalidJobError
 from streams.job import require_kind
 
 PayloadT = TypeVar("PayloadT", bound=Payload)
+AnyHandler = Handler[PayloadT] | PlainHandler[PayloadT]
 
 #: A handler that says nothing about its time gets this much.
 DEFAULT_TIMEOUT = timedelta(minutes=10)
 
 
+class Runs(StrEnum):
+    """Where a handler runs."""
+
+    LOOP = "loop"
+    """In the worker's event loop: for what awaits. An `async def` does so by itself."""
+    THREAD = "thread"
+    """In a thread of the worker: for calls that block. A `def` does so by itself."""
+    CHILD = "child"
+    """In a child process, with a memory limit: for what computes, or may crash."""
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A payload model, the handler that runs it, and the time one attempt may take."""
+    """A payload model, the handler that runs it, where, and the time one attempt may take."""
 
     payload_type: type[Payload]
-    handler: Handler[Any]
+    handler: Callable[..., Any]
     timeout: timedelta
+    runs: Runs = Runs.LOOP
+    is_async: bool = True
+    permanent: tuple[type[Exception], ...] = ()
+    """Errors of these classes are permanent: no retry can help."""
+    retry: RetryPolicy | None = None
+    """When to try again; None leaves it to the worker's policy."""
 
 
 class Registry:
@@ -39,49 +60,119 @@ class Registry:
     def add(
         self,
         payload_type: type[PayloadT],
-        handler: Handler[PayloadT],
+        handler: AnyHandler[PayloadT],
         *,
         timeout: timedelta = DEFAULT_TIMEOUT,
+        runs: Runs | Literal["loop", "thread", "child"] | None = None,
+        permanent: tuple[type[Exception], ...] = (),
+        retry: RetryPolicy | None = None,
     ) -> None:
         """Bind *handler* to the kind of *payload_type*.
 
+        Without *runs* an `async def` runs in the event loop and a `def` in a thread. Errors
+        of the classes *permanent*, and of their subclasses, end a job as `PermanentError` does.
+        *retry* says when to try again what failed; without it the worker's policy does.
+
         Raises:
             RegistryError: the model names no kind or one that no producer may send, the
-                kind has a handler already, or the timeout is not positive.
+                kind has a handler already, the timeout is not positive, or the handler
+                cannot run there.
         """
-        kind = getattr(payload_type, "kind", None)
-        if not isinstance(kind, str) or not kind:
-            raise RegistryError(
-                f"{payload_type.__name__} has no kind: "
-                'add `kind: ClassVar[str] = "area.verb"` to the model'
-            )
-        try:
-            require_kind(kind)
-        except InvalidJobError as error:
-            raise RegistryError(f"{payload_type.__name__}: {error}") from error
+        kind = _kind_of(payload_type)
         if kind in self._bindings:
             raise RegistryError(f"the kind '{kind}' has a handler already: bind each kind once")
         if timeout <= timedelta(0):
             raise RegistryError(f"the timeout of '{kind}' must be positive, got {timeout}")
-        self._bindings[kind] = Binding(payload_type, handler, timeout)
+        is_async = _is_async(handler)
+        place = _place(kind, runs, is_async=is_async)
+        self._bindings[kind] = Binding(
+            payload_type, handler, timeout, place, is_async or place is Runs.LOOP, permanent, retry
+        )
 
     def handler(
-        self, payload_type: type[PayloadT], *, timeout: timedelta = DEFAULT_TIMEOUT
-    ) -> Callable[[Handler[PayloadT]], Handler[PayloadT]]:
+        self,
+        payload_type: type[PayloadT],
+        *,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        runs: Runs | Literal["loop", "thread", "child"] | None = None,
+        permanent: tuple[type[Exception], ...] = (),
+        retry: RetryPolicy | None = None,
+    ) -> "_Bind[PayloadT]":
         """Use `add` as a decorator."""
 
-        def bind(handler: Handler[PayloadT]) -> Handler[PayloadT]:
-            self.add(payload_type, handler, timeout=timeout)
-            return handler
+        def bind(handler: AnyHandler[PayloadT]) -> None:
+            self.add(
+                payload_type,
+                handler,
+                timeout=timeout,
+                runs=runs,
+                permanent=permanent,
+                retry=retry,
+            )
 
-        return bind
+        return _Bind(bind)
 
     def find(self, kind: str) -> Binding | None:
         """The binding of *kind*, or None where this worker does not know it."""
         return self._bindings.get(kind)
+
+    def kinds_of(self, place: Runs) -> list[str]:
+        """The kinds whose handlers run there, by name."""
+        return sorted(kind for kind, each in self._bindings.items() if each.runs is place)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._bindings))
 
     def __len__(self) -> int:
         return len(self._bindings)
+
+
+class _Bind(Generic[PayloadT]):
+    """A decorator that leaves its function what it is."""
+
+    def __init__(self, add: Callable[[AnyHandler[PayloadT]], None]) -> None:
+        self._add = add
+
+    @overload
+    def __call__(self, handler: Handler[PayloadT], /) -> Handler[PayloadT]: ...
+    @overload
+    def __call__(self, handler: PlainHandler[PayloadT], /) -> PlainHandler[PayloadT]: ...
+    def __call__(self, handler: AnyHandler[PayloadT], /) -> AnyHandler[PayloadT]:
+        self._add(handler)
+        return handler
+
+
+def _kind_of(payload_type: type[Payload]) -> str:
+    kind = getattr(payload_type, "kind", None)
+    if not isinstance(kind, str) or not kind:
+        raise RegistryError(
+            f"{payload_type.__name__} has no kind: "
+            'add `kind: ClassVar[str] = "area.verb"` to the model'
+        )
+    try:
+        require_kind(kind)
+    except InvalidJobError as error:
+        raise RegistryError(f"{payload_type.__name__}: {error}") from error
+    return kind
+
+
+def _place(kind: str, runs: str | None, *, is_async: bool) -> Runs:
+    if runs is None:
+        return Runs.LOOP if is_async else Runs.THREAD
+    try:
+        place = Runs(runs)
+    except ValueError:
+        known = ", ".join(Runs)
+        raise RegistryError(f"'{kind}' cannot run in '{runs}': known are {known}") from None
+    if place is Runs.THREAD and is_async:
+        raise RegistryError(
+            f"the handler of '{kind}' is an `async def`, which runs in the loop or in a child: "
+            "write `def`, or leave `runs` out"
+        )
+    return place
+
+
+def _is_async(handler: Callable[..., Any]) -> bool:
+    """True for a coroutine function, and for an object whose call is one."""
+    call = getattr(handler, "__call__", None)  # noqa: B004 - its kind is asked for
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)

@@ -12,6 +12,17 @@
 | MILLSTREAM_WORKER_GRACE_MS | --grace-ms | 25000 |
 | MILLSTREAM_WORKER_METRICS_PORT | --metrics-port | none |
 | MILLSTREAM_WORKER_METRICS_HOST | | 127.0.0.1 |
+| MILLSTREAM_WORKER_REQUIRE_AOF | | yes |
+| MILLSTREAM_WORKER_PROCESSES | --processes | 1 |
+| MILLSTREAM_WORKER_SUPERVISE | --supervise | no |
+| MILLSTREAM_WORKER_CHILDREN | | CONCURRENCY, at most the cores |
+| MILLSTREAM_WORKER_CHILD_MEMORY_MB | | 2048 |
+| MILLSTREAM_WORKER_CHILD_JOBS | | 100 |
+| MILLSTREAM_WORKER_RETRIES_PER_S | | 10.0 |
+| MILLSTREAM_WORKER_BREAKER | | yes |
+| MILLSTREAM_WORKER_ENDED_TTL_MS | | 600000 |
+| MILLSTREAM_WORKER_DEAD_TTL_MS | | 2592000000 |
+| MILLSTREAM_FAIL | | none |
 """
 
 import re
@@ -19,12 +30,19 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from consumers.brakerules import BrakeRules
+from consumers.breaker import BreakerRules
+from consumers.budget import BudgetRules
+from consumers.failpoints import Fate
 from streams.errors import SettingsError
 from streams.workers import hostname
 
 PREFIX = "MILLSTREAM_WORKER_"
+
+#: So many seconds of retries come back as they are before the budget makes any wait.
+BURST_S = 10.0
 
 #: Environment variable to field.
 ENVIRONMENT: Mapping[str, str] = {
@@ -38,9 +56,24 @@ ENVIRONMENT: Mapping[str, str] = {
     f"{PREFIX}GRACE_MS": "grace_ms",
     f"{PREFIX}METRICS_PORT": "metrics_port",
     f"{PREFIX}METRICS_HOST": "metrics_host",
+    f"{PREFIX}REQUIRE_AOF": "require_aof",
+    f"{PREFIX}PROCESSES": "processes",
+    f"{PREFIX}SUPERVISE": "supervise",
+    f"{PREFIX}CHILDREN": "children",
+    f"{PREFIX}CHILD_MEMORY_MB": "child_memory_mb",
+    f"{PREFIX}CHILD_JOBS": "child_jobs_max",
+    f"{PREFIX}RETRIES_PER_S": "retries_per_s",
+    f"{PREFIX}BREAKER": "breaker",
+    f"{PREFIX}ENDED_TTL_MS": "ended_ttl_ms",
+    f"{PREFIX}DEAD_TTL_MS": "dead_ttl_ms",
+    "MILLSTREAM_FAIL": "fail",
 }
 
 _NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def _fate(value: object) -> object:
+    return Fate.parse(value) if isinstance(value, str) else value
 
 
 class WorkerSettings(BaseModel):
@@ -60,8 +93,24 @@ class WorkerSettings(BaseModel):
     grace_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 25_000
     metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     metrics_host: str = "127.0.0.1"
+    require_aof: bool = True
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
+    supervise: bool = False
+    retries_per_s: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = 10.0
+    breaker: bool = True
+    fail: Annotated[Fate | None, BeforeValidator(_fate)] = None
+    children: Annotated[int, Field(ge=1, le=1000)] | None = None
+    child_memory_mb: Annotated[int, Field(ge=128, le=1024 * 1024)] = 2048
+    child_jobs_max: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     ended_ttl_ms: Annotated[int, Field(ge=1000)] = 600_000
     dead_ttl_ms: Annotated[int, Field(ge=1000)] = 30 * 86_400_000
+
+    @property
+    def brakes(self) -> BrakeRules:
+        """What slows this worker down when its jobs fail; a burst is ten seconds of retries."""
+        rate = self.retries_per_s
+        budget = BudgetRules(per_s=rate, burst=max(1.0, rate * BURST_S)) if rate else None
+        return BrakeRules(BreakerRules() if self.breaker else None, budget)
 
     @property
     def renew_ms(self) -> int:
@@ -72,6 +121,34 @@ class WorkerSettings(BaseModel):
     def self_fence_ms(self) -> int:
         """Without a renewal for so long, the worker stops its own handlers."""
         return self.lease_ms * 8 // 10
+
+    @property
+    def is_supervised(self) -> bool:
+        """True where a parent process watches over the workers."""
+        return self.supervise or self.processes > 1
+
+    def of_process(self, name: str, metrics_host: str) -> dict[str, str]:
+        """These settings as the environment of one worker process, called *name*.
+
+        Its metrics, where there are to be any, are served on a free port of *metrics_host*.
+        """
+        own: dict[str, Any] = {
+            "name": name,
+            "processes": 1,
+            "supervise": False,
+            "metrics_host": metrics_host,
+            "metrics_port": None if self.metrics_port is None else 0,
+        }
+        values = {field: own.get(field, getattr(self, field)) for field in ENVIRONMENT.values()}
+        return {
+            variable: _written(values[field])
+            for variable, field in ENVIRONMENT.items()
+            if isinstance(values[field], str | int | float | SecretStr)
+        }
+
+
+def _written(value: str | float | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def worker_settings(

@@ -1,43 +1,45 @@
 """A worker: the roles of one consumer, assembled in one task group."""
 
-import asyncio
 import os
-import time
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import anyio
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from consumers.brakes import Brakes
+from consumers.children.source import Source
+from consumers.errors import WorkerBrokenError
 from consumers.execution import Execution, Identity
-from consumers.health import TURN_S, Health, serve_health
+from consumers.failpoints import arm
+from consumers.ground import Ground
+from consumers.health import Health, serve_health
 from consumers.inflight import Inflight
+from consumers.lastwill import LastWill
 from consumers.logs import Logger, open_logger
 from consumers.metrics import Metrics
+from consumers.orphans import Orphans
+from consumers.places import Places, open_places, require_child_source
 from consumers.pool import Pool
+from consumers.presence import leave, prepare
 from consumers.registry import Registry
 from consumers.retry import RetryPolicy
-from consumers.roles.canceller import Canceller
 from consumers.roles.claimer import Claimer
-from consumers.roles.fetcher import Fetcher
-from consumers.roles.heartbeat import Heartbeat
+from consumers.roles.comparer import compare
+from consumers.roles.fetcher import READ_TIMEOUT_S, Fetcher
 from consumers.roles.janitor import tidy
 from consumers.roles.promoter import promote
+from consumers.roles.reporter import Reporter
 from consumers.roles.settler import Settler
 from consumers.settings import WorkerSettings
-from consumers.shutdown import LastWord, watch_signals, wind_down
+from consumers.shutdown import Shutdown, wind_down
+from consumers.supervisor.link import Link
 from consumers.version import millstream_version
-from streams.connection import connected, open_blocking_client, shown_url
-from streams.errors import ServerUnavailableError
-from streams.groups import ensure_groups
+from consumers.vitals import Vitals
+from streams.connection import LOADING_MAX_S, connected
 from streams.keys import Keys
-from streams.renew import Renewal
-from streams.server import Server, require_safe, server_facts
+from streams.server import Server
 from streams.settle import Retention
-from streams.workers import WorkerInfo, hostname, new_consumer_name, retire
-
-#: A server that does not answer keeps a worker from ending for no longer than this.
-LEAVE_S = 2.0
+from streams.workers import hostname, new_consumer_name
 
 
 class Worker:
@@ -45,11 +47,26 @@ class Worker:
 
     A worker is one consumer of the group. It runs until it gets SIGTERM or SIGINT, or
     until `stop` is called, and then hands back what it has not finished.
+
+    *link* is its line to the supervisor that has started this process, if one has. Run it
+    in a `consumers.loop.WakingLoop`: in another loop a worker that was frozen for longer
+    than its lease stops its handlers a moment later.
+
+    *children* says where a child process has its handlers from. Without it a job that has
+    cost two workers their life runs in this process, while nothing else does.
     """
 
     def __init__(
-        self, registry: Registry, settings: WorkerSettings, *, policy: RetryPolicy | None = None
+        self,
+        registry: Registry,
+        settings: WorkerSettings,
+        *,
+        policy: RetryPolicy | None = None,
+        metrics: Metrics | None = None,
+        link: Link | None = None,
+        children: Source | None = None,
     ) -> None:
+        require_child_source(registry, children)
         self._settings = settings
         self._registry = registry
         self._policy = policy or RetryPolicy()
@@ -58,14 +75,37 @@ class Worker:
             new_consumer_name(settings.name), hostname(), millstream_version()
         )
         self._retention = Retention(settings.lease_ms, settings.ended_ttl_ms, settings.dead_ttl_ms)
-        self._inflight = Inflight(settings.concurrency)
+        self._children = children
+        self._inflight = Inflight(settings.concurrency, solo_apart=children is not None)
         self._health = Health()
-        self._metrics = Metrics(settings.queue, frozenset(registry), settings.concurrency)
+        self._metrics = metrics or Metrics(
+            settings.queue, frozenset(registry), settings.concurrency
+        )
         self._log: Logger = open_logger(
             settings.log_level, queue=settings.queue, worker=settings.name
         )
-        self._stopping = anyio.Event()
-        self._hurry = anyio.Event()
+        self._brakes = Brakes(
+            settings.brakes, self._inflight, self._health, self._metrics, self._log
+        )
+        last_will = LastWill(
+            settings.redis_url.get_secret_value(),
+            self._keys,
+            self._identity,
+            self._retention,
+            self._inflight,
+            self._log,
+        )
+        self._shutdown = Shutdown(settings.grace_ms / 1000, last_will, self._log)
+        self._vitals = Vitals(
+            settings,
+            registry,
+            self._inflight,
+            self._health,
+            self._metrics,
+            self._shutdown,
+            link,
+            self._log,
+        )
 
     @property
     def consumer(self) -> str:
@@ -73,8 +113,8 @@ class Worker:
         return self._identity.consumer
 
     def stop(self) -> None:
-        """Shut down as at the first SIGTERM."""
-        self._stopping.set()
+        """Shut down as at the first SIGTERM; the second call hurries."""
+        self._shutdown.wish()
 
     async def run(self) -> None:
         """Work until told to stop.
@@ -84,33 +124,30 @@ class Worker:
                 let the queue be set up. Later the worker waits for it to come back.
             UnsafeServerError: the server would lose jobs.
             HealthPortError: the port for health and metrics is taken.
+            WorkerBrokenError: a part without which no job is safe has failed; what was in
+                hand has been handed back.
         """
+        arm(self._settings.fail, self._log)
         url = self._settings.redis_url.get_secret_value()
-        async with connected(url) as client, connected(url) as reader:
-            await self._prepare(client, url)
-            with ExitStack() as stack:
-                self._serve_health(stack)
-                await self._work(Server(client), reader)
+        with self._shutdown.heeded():
+            async with AsyncExitStack() as stack:
+                with self._shutdown.given_up_at_once():
+                    client = await stack.enter_async_context(
+                        connected(url, loading_s=LOADING_MAX_S)
+                    )
+                    reader = await stack.enter_async_context(
+                        connected(url, reply_timeout_s=READ_TIMEOUT_S)
+                    )
+                    ground = self._ground(client)
+                    await prepare(client, self._settings, ground, self._log)
+                    self._serve_health(stack)
+                if not self._shutdown.stopping.is_set():
+                    await self._work(Server(client), reader, ground)
+        if self._shutdown.is_broken:
+            raise WorkerBrokenError
 
-    async def _prepare(self, client: Redis, url: str) -> None:
-        try:
-            facts = await server_facts(client)
-            require_safe(facts)
-            await ensure_groups(client, self._keys)
-        except RedisError as error:
-            raise ServerUnavailableError(
-                f"the Redis at {shown_url(url)} refuses to set up the queue "
-                f"'{self._keys.queue}' ({error}): look at its memory, at the rights of its "
-                "user, and whether something else uses the names of this queue"
-            ) from error
-        if not facts.aof_enabled:
-            self._log.warning(
-                "redis_without_aof",
-                hint="accepted jobs are lost when this server stops: set appendonly yes",
-            )
-
-    async def _work(self, server: Server, reader: Redis) -> None:
-        settler = Settler(
+    async def _work(self, server: Server, reader: Redis, ground: Ground) -> None:
+        orphans = Orphans(
             server,
             self._keys,
             self.consumer,
@@ -119,33 +156,50 @@ class Worker:
             self._metrics,
             self._log,
         )
-        heartbeat = self._heartbeat()
+        settler = Settler(
+            server,
+            self._keys,
+            self.consumer,
+            self._retention,
+            self._inflight,
+            orphans,
+            self._metrics,
+            self._log,
+        )
+        identity = self._identity
+        info = self._vitals.info(self.consumer, identity.host, os.getpid(), identity.version)
+        heartbeat = self._vitals.heartbeat(self._keys, info)
         await anyio.to_thread.run_sync(heartbeat.start)
         try:
             async with anyio.create_task_group() as background:
-                background.start_soon(watch_signals, self._stopping, self._hurry, self._log)
-                background.start_soon(self._turn)
+                background.start_soon(self._vitals.turn)
+                background.start_soon(self._vitals.end_when_alone)
                 background.start_soon(settler.run)
-                with LastWord(self._settings.grace_ms / 1000, self._log) as last_word:
-                    async with anyio.create_task_group() as jobs:
-                        pool = Pool(
-                            jobs,
-                            self._execution(),
-                            self._inflight,
-                            settler,
-                            self._metrics,
-                            self._log,
-                        )
-                        background.start_soon(self._close_when_stopping, last_word)
-                        await self._take_jobs(server, reader, pool)
-                        await self._wind_down()
+                async with self._places(server) as places, anyio.create_task_group() as jobs:
+                    pool = Pool(
+                        jobs,
+                        self._execution(places),
+                        self._inflight,
+                        settler,
+                        self._metrics,
+                        self._brakes,
+                        self._vitals.starting,
+                        self._log,
+                    )
+                    background.start_soon(self._close_when_stopping)
+                    await self._take_jobs(server, reader, pool, orphans, ground)
+                    await self._wind_down()
+                self._shutdown.has_ended_well()
+                self._vitals.ending()
                 background.cancel_scope.cancel()
         finally:
             await anyio.to_thread.run_sync(heartbeat.stop)
-        await self._leave(server)
+        await leave(server, self._keys, self.consumer, orphans, self._log)
         self._log.info("worker_shutdown_complete", consumer=self.consumer)
 
-    async def _take_jobs(self, server: Server, reader: Redis, pool: Pool) -> None:
+    async def _take_jobs(
+        self, server: Server, reader: Redis, pool: Pool, orphans: Orphans, ground: Ground
+    ) -> None:
         """Fetch, claim and promote until it is time to stop."""
         settings, log = self._settings, self._log
         fetcher = Fetcher(
@@ -154,12 +208,21 @@ class Worker:
             self._keys,
             self.consumer,
             self._inflight,
+            orphans,
+            ground,
             self._health,
             self._metrics,
             log,
         )
         claimer = Claimer(
-            server, self._keys, self.consumer, self._retention, self._inflight, self._metrics, log
+            server,
+            self._keys,
+            self.consumer,
+            self._retention,
+            self._inflight,
+            orphans,
+            self._metrics,
+            log,
         )
         log.info(
             "worker_started",
@@ -168,74 +231,53 @@ class Worker:
             kinds=list(self._registry),
             version=self._identity.version,
         )
+        stopping, lease_ms = self._shutdown.stopping, settings.lease_ms
         async with anyio.create_task_group() as taking:
-            taking.start_soon(fetcher.run, pool, self._stopping)
-            taking.start_soon(claimer.run, pool, self._stopping)
+            taking.start_soon(fetcher.run, pool, stopping)
+            taking.start_soon(claimer.run, pool, stopping)
+            taking.start_soon(self._brakes.run, stopping)
             taking.start_soon(
-                promote, server, self._keys, self._retention, self._stopping, self._metrics, log
+                promote,
+                server,
+                self._keys,
+                self._retention,
+                stopping,
+                self._metrics,
+                log,
             )
-            taking.start_soon(
-                tidy, server, self._keys, settings.lease_ms, self._stopping, self._metrics, log
-            )
+            taking.start_soon(compare, orphans, ground, lease_ms, stopping, self._metrics, log)
+            taking.start_soon(tidy, server, self._keys, lease_ms, stopping, self._metrics, log)
 
-    async def _close_when_stopping(self, last_word: LastWord) -> None:
-        await self._stopping.wait()
+    async def _close_when_stopping(self) -> None:
+        await self._shutdown.stopping.wait()
         # Now, and not when the roles have ended: the server may have stopped answering them.
-        last_word.start()
         self._inflight.close()
 
     async def _wind_down(self) -> None:
         self._health.unready("worker", "shutting down")
-        await wind_down(self._inflight, self._hurry, self._settings.grace_ms / 1000, self._log)
-
-    async def _leave(self, server: Server) -> None:
-        """Remove this consumer; the janitor of another worker does so where this fails."""
-        try:
-            with anyio.fail_after(LEAVE_S):
-                await retire(server, self._keys, [self.consumer])
-        except (RedisError, OSError) as error:
-            self._log.warning("leave_failed", error=str(error))
-
-    def _execution(self) -> Execution:
-        return Execution(self._registry, self._identity, self._settings.queue, self._policy)
-
-    def _heartbeat(self) -> Heartbeat:
-        """The heartbeat lives in a thread; what it learns is handed to the event loop."""
-        canceller = Canceller(self._inflight, self._log)
-        loop = asyncio.get_running_loop()
-
-        def tell(renewal: Renewal) -> None:
-            loop.call_soon_threadsafe(canceller.learned, renewal)
-
-        def fence() -> None:
-            loop.call_soon_threadsafe(canceller.fence)
-
-        settings = self._settings
-        info = WorkerInfo(
-            consumer=self.consumer,
-            name=settings.name,
-            host=self._identity.host,
-            pid=os.getpid(),
-            version=self._identity.version,
-            concurrency=settings.concurrency,
-            started_ms=time.time_ns() // 1_000_000,
+        await wind_down(
+            self._inflight, self._shutdown.hurry, self._settings.grace_ms / 1000, self._log
         )
-        return Heartbeat(
-            open_blocking_client(settings.redis_url.get_secret_value()),
-            self._keys,
-            self.consumer,
-            info.to_json(),
+
+    def _ground(self, client: Redis) -> Ground:
+        red_s = self._settings.lease_ms / 1000
+        return Ground(client, self._keys, self._health, self._metrics, self._log, red_s)
+
+    def _places(self, server: Server) -> AbstractAsyncContextManager[Places]:
+        return open_places(
+            Reporter(server, self._keys, self._metrics, self._log),
+            self._settings,
+            self._registry,
             self._inflight,
-            renew_s=settings.renew_ms / 1000,
-            fence_s=settings.self_fence_ms / 1000,
-            tell=tell,
-            fence=fence,
-            health=self._health,
-            metrics=self._metrics,
-            log=self._log,
+            self._children,
+            self._shutdown.broken,
+            self._log,
         )
 
-    def _serve_health(self, stack: ExitStack) -> None:
+    def _execution(self, places: Places) -> Execution:
+        return Execution(self._registry, self._identity, self._keys.queue, self._policy, places)
+
+    def _serve_health(self, stack: AsyncExitStack) -> None:
         settings = self._settings
         if settings.metrics_port is not None:
             port = stack.enter_context(
@@ -246,10 +288,5 @@ class Worker:
                     settings.metrics_port,
                 )
             )
+            self._vitals.metrics_port = port
             self._log.info("metrics_served", host=settings.metrics_host, port=port)
-
-    async def _turn(self) -> None:
-        """Say again and again that the event loop turns."""
-        while True:
-            self._health.turned()
-            await anyio.sleep(TURN_S)

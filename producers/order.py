@@ -62,6 +62,7 @@ def new_job(payload: Payload, **options: Unpack[Options]) -> NewJob:
         unique_ttl_ms=_ms(options.get("unique_ttl")),
         meta=options.get("meta"),
         traceparent=options.get("traceparent"),
+        schema_version=payload.schema_version,
     )
 
 

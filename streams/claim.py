@@ -5,9 +5,11 @@ stand in front. What has lapsed is claimed by a second call that declares the re
 writes and takes an entry only if it is still as the window showed it.
 """
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from streams.clock import Sighting
 from streams.errors import InvalidJobError
 from streams.fetch import delivery_of
 from streams.job import Delivery, derived_id, require_id
@@ -18,9 +20,11 @@ from streams.server import Server
 from streams.settle import Retention
 
 #: Pending rows in one window: about half a millisecond of the server.
-WINDOW_ROWS = 100
-#: A job that cost so many consumers their life is dead at the next loss.
-LOSSES_MAX = 3
+WINDOW_ROWS = 500
+#: Lapsed entries in one window, and in one claim. Their bodies are read.
+CLAIM_MAX = 100
+#: A window ends after the entry with which it has read so much.
+WINDOW_BYTES = 1024 * 1024
 
 _WINDOW = load("claim_window")
 _CLAIM = load("claim")
@@ -38,6 +42,16 @@ class Lapsed:
     deliveries: int
     id: str
     unique: str
+    since_ms: int = 0
+    """The last sign of life of its owner, on the server's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one look at a pending list showed, and the clocks at that moment."""
+
+    seen: Sighting
+    rows: list[Lapsed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +62,32 @@ class Claimed:
     dead: list[Lapsed]
 
 
-async def sweep(server: Server, keys: Keys, *, lease_ms: int) -> AsyncIterator[list[Lapsed]]:
-    """Every lapsed entry of the partition, window by window, most urgent stream first."""
+async def sweep(
+    server: Server, keys: Keys, *, lease_ms: int, owner: str = ""
+) -> AsyncIterator[Window]:
+    """Every lapsed entry of the partition, window by window, most urgent stream first.
+
+    With *owner* only the entries of that consumer.
+    """
     for priority in LEVELS:
         cursor = "-"
         while cursor:
-            following, rows = await server.run(
+            sent_s = time.monotonic()
+            following, rows, now_ms = await server.run(
                 _WINDOW,
                 keys=keys.streams,
                 args={
                     "level": priority.level,
                     "cursor": cursor,
                     "count": WINDOW_ROWS,
+                    "lapsed_max": CLAIM_MAX,
+                    "bytes_max": WINDOW_BYTES,
                     "lease_ms": lease_ms,
+                    "owner": owner,
                 },
             )
-            if rows:
-                yield [_lapsed(priority.level, *row) for row in rows]
+            seen = Sighting(now_ms, sent_s, time.monotonic())
+            yield Window(seen, [_lapsed(priority.level, now_ms, *row) for row in rows])
             cursor = following.decode()
 
 
@@ -75,9 +98,20 @@ async def claim(
     lapsed: Sequence[Lapsed],
     retention: Retention,
     *,
-    losses_max: int = LOSSES_MAX,
+    suspects_max: int = CLAIM_MAX,
 ) -> Claimed:
-    """Take over *lapsed* entries that nobody has renewed or claimed since they were seen."""
+    """Take over *lapsed* entries that nobody has renewed or claimed since they were seen.
+
+    Of suspects no more than *suspects_max* are taken; the others stay as they are.
+
+    A loss is charged to the job, except where its owner was nobody or *consumer* itself.
+    The fourth loss of a suspect, which runs alone, is its end: cause `poison`.
+
+    Raises:
+        ValueError: more than `CLAIM_MAX` entries.
+    """
+    if len(lapsed) > CLAIM_MAX:
+        raise ValueError(f"one call takes {CLAIM_MAX} entries, got {len(lapsed)}")
     answers = await server.run(
         _CLAIM,
         keys={
@@ -89,16 +123,17 @@ async def claim(
         args={
             "consumer": consumer,
             "lease_ms": retention.lease_ms,
-            "losses_max": losses_max,
             "dead_ttl_ms": retention.dead_ttl_ms,
+            "suspects_max": suspects_max,
         },
         rows=[_row(keys, each) for each in lapsed],
     )
     claimed = Claimed([], [])
-    for each, (code, deliveries, fields) in zip(lapsed, answers, strict=True):
+    for each, (code, deliveries, losses, fields) in zip(lapsed, answers, strict=True):
         if code == _CLAIMED:
+            entry = each.entry.encode()
             claimed.deliveries.append(
-                delivery_of(consumer, each.level, each.entry.encode(), deliveries, fields)
+                delivery_of(consumer, each.level, entry, deliveries, fields, losses=losses)
             )
         elif code == _DEAD:
             claimed.dead.append(each)
@@ -106,7 +141,14 @@ async def claim(
 
 
 def _lapsed(
-    level: int, entry: bytes, owner: bytes, idle_ms: int, deliveries: int, id_: bytes, unique: bytes
+    level: int,
+    now_ms: int,
+    entry: bytes,
+    owner: bytes,
+    idle_ms: int,
+    deliveries: int,
+    id_: bytes,
+    unique: bytes,
 ) -> Lapsed:
     place, job_id = entry.decode(), id_.decode(errors="replace")
     try:
@@ -114,12 +156,27 @@ def _lapsed(
     except InvalidJobError:
         job_id = derived_id(LEVELS[level - 1], place)
     return Lapsed(
-        level, place, owner.decode(), idle_ms, deliveries, job_id, unique.decode(errors="replace")
+        level=level,
+        entry=place,
+        owner=owner.decode(),
+        idle_ms=idle_ms,
+        deliveries=deliveries,
+        id=job_id,
+        unique=unique.decode(errors="replace"),
+        since_ms=now_ms - idle_ms,
     )
 
 
 def _row(keys: Keys, each: Lapsed) -> Row:
     return (
         (keys.job(each.id), keys.history(each.id), keys.unique(each.unique)),
-        (each.level, each.entry, each.owner, each.deliveries, each.id, each.unique),
+        (
+            each.level,
+            each.entry,
+            each.owner,
+            each.deliveries,
+            each.since_ms,
+            each.id,
+            each.unique,
+        ),
     )

@@ -1,104 +1,108 @@
-"""Dead letters: what died, why, and with which history; and making it run again."""
+"""The stream of dead letters: reading it page by page, finding one letter, deleting."""
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
-import orjson
-from pydantic import JsonValue
 from redis.asyncio import Redis
 
-from streams.job import derived_id
 from streams.keys import Keys
-from streams.priority import Priority
+from streams.letter import DeadLetter, letter_of
 from streams.scripts.loader import load
 from streams.server import Server
 
 #: Letters read in one round trip, and deleted in one script call.
 PAGE = 100
+#: A page shrinks where letters are so large that it would be larger: a letter may have a
+#: payload of 1 MiB and fifty attempts with their tracebacks.
+PAGE_BYTES = 8 * 1024 * 1024
 
-_REPLAY = load("replay")
+_ENTRY = re.compile(r"\d{1,19}-\d{1,19}\Z")
 _PURGE = load("purge")
 
 
-class Replayed(Enum):
-    """What a replay led to; the values are the script's codes."""
+async def dead_letters(
+    client: Redis, keys: Keys, *, first: str = "-", last: str = "+", newest_first: bool = False
+) -> AsyncIterator[DeadLetter]:
+    """Dead letters from *first* to *last*, a page a round trip, oldest first.
 
-    UNKNOWN = 0
-    """There is no such dead letter."""
-    READY = 1
-    """The job is in its stream again."""
-    LIVE = 2
-    """A job with this id lives already: nothing was changed."""
-    BODY_LOST = 3
-    """The job's entry was deleted before it died; there is nothing to run."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A job that ended without success, with everything that is known of it."""
-
-    dead_entry: str
-    id: str
-    kind: str
-    payload: bytes
-    priority: Priority
-    cause: str
-    died_ms: int
-    losses: int
-    history: tuple[Mapping[str, JsonValue], ...]
-    fields: Mapping[str, bytes]
-
-    @property
-    def last_error(self) -> str:
-        """The message of the last attempt that has one."""
-        for attempt in reversed(self.history):
-            if attempt.get("error"):
-                return f"{attempt.get('error')}: {attempt.get('message', '')}"
-        return ""
-
-
-async def dead_letters(client: Redis, keys: Keys) -> AsyncIterator[DeadLetter]:
-    """All dead letters, oldest first, a page a round trip."""
-    start = "-"
+    Both are bounds as XRANGE has them: `-`, `+`, an entry's id, `(` before one that is left
+    out, or Unix milliseconds. A page has up to `PAGE` letters, fewer where they are large.
+    """
+    count = PAGE
     while True:
-        page: Any = await client.xrange(keys.dead, start, "+", count=PAGE)
+        page: Any = (
+            await client.xrevrange(keys.dead, last, first, count=count)
+            if newest_first
+            else await client.xrange(keys.dead, first, last, count=count)
+        )
         for entry, fields in page:
             yield _letter(entry, fields)
-        if len(page) < PAGE:
+        if len(page) < count:
             return
-        start = f"({page[-1][0].decode()}"
+        edge = f"({page[-1][0].decode()}"
+        first, last = (first, edge) if newest_first else (edge, last)
+        count = _next_count(page)
+
+
+async def last_letter(client: Redis, keys: Keys) -> str:
+    """The id of the newest dead letter, empty where there is none.
+
+    Whoever walks over the letters and makes jobs run again stops here, or would meet those
+    that die again meanwhile, again and again.
+    """
+    newest: Any = await client.xrevrange(keys.dead, count=1)
+    return str(newest[0][0].decode()) if newest else ""
+
+
+async def count_letters(client: Redis, keys: Keys) -> int:
+    """How many dead letters there are."""
+    return int(await client.xlen(keys.dead))
 
 
 async def find_dead(client: Redis, keys: Keys, name: str) -> DeadLetter | None:
-    """The newest dead letter whose own id or whose job id is *name*."""
-    found = None
-    async for letter in dead_letters(client, keys):
-        if name in {letter.dead_entry, letter.id}:
-            found = letter
-    return found
+    """The newest dead letter whose own id or whose job id is *name*.
+
+    One or two round trips, except where the record of a job has expired: then the letters
+    are searched.
+    """
+    return await look_up_dead(client, keys, name) or await search_dead(client, keys, name)
 
 
-async def replay(server: Server, keys: Keys, letter: DeadLetter) -> Replayed:
-    """Make a dead job run again, from its first attempt and with its history."""
-    code, _text = await server.run(
-        _REPLAY,
-        keys={
-            **keys.streams,
-            "dead": keys.dead,
-            "counters": keys.counters,
-            "job": keys.job(letter.id),
-            "history": keys.history(letter.id),
-        },
-        args={
-            "dead_entry": letter.dead_entry,
-            "id": letter.id,
-            "level": letter.priority.level,
-        },
-        rows=[((), (orjson.dumps(attempt),)) for attempt in letter.history],
-    )
-    return Replayed(code)
+async def look_up_dead(client: Redis, keys: Keys, name: str) -> DeadLetter | None:
+    """The letter that has the id *name*, or that the record of the job *name* points to."""
+    if _ENTRY.match(name):
+        here: Any = await client.xrange(keys.dead, name, name)
+        if here:
+            return _letter(*here[0])
+    recorded: Any = await client.hget(keys.job(name), "dead_entry")
+    if recorded:
+        there: Any = await client.xrange(keys.dead, recorded, recorded)
+        if there and (found := _letter(*there[0])).id == name:
+            return found
+    return None
+
+
+async def search_dead(client: Redis, keys: Keys, name: str) -> DeadLetter | None:
+    """The newest letter of the job *name*; reads all letters where there is none."""
+    async for letter in dead_letters(client, keys, newest_first=True):
+        if letter.id == name:
+            return letter
+    return None
+
+
+async def still_there(client: Redis, keys: Keys, letters: Sequence[DeadLetter]) -> int:
+    """How many of *letters* have not been replayed or deleted meanwhile.
+
+    Raises:
+        ValueError: more than `PAGE` letters.
+    """
+    _require_page(letters)
+    async with client.pipeline(transaction=False) as pipe:
+        for letter in letters:
+            pipe.xrange(keys.dead, letter.dead_entry, letter.dead_entry)
+        found = await pipe.execute()
+    return sum(bool(each) for each in found)
 
 
 async def purge(server: Server, keys: Keys, letters: Sequence[DeadLetter]) -> int:
@@ -107,8 +111,7 @@ async def purge(server: Server, keys: Keys, letters: Sequence[DeadLetter]) -> in
     Raises:
         ValueError: more than `PAGE` letters.
     """
-    if len(letters) > PAGE:
-        raise ValueError(f"one call takes {PAGE} dead letters, got {len(letters)}")
+    _require_page(letters)
     if not letters:
         return 0
     found: int = await server.run(
@@ -123,22 +126,17 @@ async def purge(server: Server, keys: Keys, letters: Sequence[DeadLetter]) -> in
     return found
 
 
+def _require_page(letters: Sequence[DeadLetter]) -> None:
+    if len(letters) > PAGE:
+        raise ValueError(f"one call takes {PAGE} dead letters, got {len(letters)}")
+
+
+def _next_count(page: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> int:
+    """How many letters of this size fit into a page."""
+    size = sum(len(value) for _, fields in page for value in fields.values())
+    return max(1, min(PAGE, PAGE_BYTES * len(page) // max(1, size)))
+
+
 def _letter(entry: bytes, fields: Mapping[bytes, bytes]) -> DeadLetter:
     named = {name.decode(errors="replace"): value for name, value in fields.items()}
-
-    def text(name: str) -> str:
-        return named.get(name, b"").decode(errors="replace")
-
-    priority = Priority.of(text("priority"))
-    return DeadLetter(
-        dead_entry=entry.decode(),
-        id=text("id") or derived_id(priority, text("entry")),
-        kind=text("kind"),
-        payload=named.get("payload", b""),
-        priority=priority,
-        cause=text("cause"),
-        died_ms=int(named["died_ms"]),
-        losses=int(named.get("losses", b"0")),
-        history=tuple(orjson.loads(named.get("history", b"[]"))),
-        fields=named,
-    )
+    return letter_of(entry.decode(), named)

@@ -87,6 +87,7 @@ def _row(keys: Keys, job: NewJob) -> Row:
             job.timeout_ms or "",
             job.meta_json(),
             job.traceparent or "",
+            "" if job.schema_version == 1 else job.schema_version,
         ),
     )
 

@@ -60,7 +60,15 @@ async def wait_for_one(
     return delivery_of(consumer, names.index(stream.decode()) + 1, entry, 1, flat)
 
 
-def delivery_of(consumer: str, level: int, entry: bytes, deliveries: int, fields: Any) -> Delivery:
+def delivery_of(
+    consumer: str,
+    level: int,
+    entry: bytes,
+    deliveries: int,
+    fields: Any,
+    *,
+    losses: int | None = None,
+) -> Delivery:
     """Read one row of an answer that hands an entry to *consumer*."""
     token = Token(level, entry.decode(), consumer, deliveries)
-    return decode_entry(token, LEVELS[level - 1], fields)
+    return decode_entry(token, LEVELS[level - 1], fields, losses=losses)

@@ -1,31 +1,88 @@
-"""The consumer group of each stream.
+"""The consumer group of each stream, and the sign by which a queue is known again.
 
-It starts at `0`: with `$`, jobs that arrived before the first worker would be skipped.
+A group starts at `0`: with `$`, jobs that arrived before the first worker would be skipped.
 """
+
+from dataclasses import dataclass
+from secrets import randbelow
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from streams.keys import GROUP, Keys
+from streams.trouble import Trouble, is_group_lost, trouble_of
+
+#: The field of the counters that holds the generation. Whoever reads the counters as
+#: numbers reads a number here too.
+GENERATION = "generation"
+#: So many generations can be told apart; Lua and JSON keep every one of them exact.
+_GENERATIONS = 2**53
 
 
-async def ensure_groups(client: Redis, keys: Keys) -> int:
-    """Create what is missing of streams and groups; return how many were created."""
-    created = 0
-    for stream in keys.streams.values():
-        try:
-            await client.xgroup_create(stream, GROUP, id="0", mkstream=True)
-            created += 1
-        except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
-    return created
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """What was found, and made, of streams and groups."""
+
+    generation: str
+    """Random, written once when a queue is made; empty where the server cannot write now.
+    Another one than before means that everything else is gone too."""
+    created: int
+    """Groups that were missing and have been made."""
+    streams_missing: int
+    """Of those, groups whose stream was missing too, with the jobs in it."""
 
 
-def is_group_lost(error: BaseException) -> bool:
-    """True where *error* says that a stream or its group is gone (flush, failover).
+async def ensure_groups(client: Redis, keys: Keys) -> Groups:
+    """Create what is missing of streams and groups; where nothing is, nothing is written.
 
-    6.2 wraps the errors of a script's commands into a sentence of its own.
+    So a worker can start on a server that is full or cannot write to its disk.
+
+    Raises:
+        RedisError: what the server or the network says, for example that a stream's name
+            is taken by something else.
     """
-    text = str(error)
-    return isinstance(error, ResponseError) and ("NOGROUP" in text or "UNBLOCKED" in text)
+    streams = list(keys.streams.values())
+    async with client.pipeline(transaction=False) as pipe:
+        for stream in streams:
+            pipe.xpending_range(stream, GROUP, "-", "+", 1)
+            pipe.exists(stream)
+        pipe.hget(keys.counters, GENERATION)
+        *looks, generation = await pipe.execute(raise_on_error=False)
+    created = streams_missing = 0
+    for stream, group, exists in zip(streams, looks[::2], looks[1::2], strict=True):
+        if not isinstance(group, Exception):
+            continue
+        if not is_group_lost(group):
+            raise group
+        if await _create(client, stream):
+            created += 1
+            streams_missing += not exists
+    if isinstance(generation, Exception):
+        raise generation
+    return Groups(await _generation(client, keys, generation), created, streams_missing)
+
+
+async def _create(client: Redis, stream: str) -> bool:
+    """False where another worker was quicker."""
+    try:
+        await client.xgroup_create(stream, GROUP, id="0", mkstream=True)
+    except ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+        return False
+    return True
+
+
+async def _generation(client: Redis, keys: Keys, found: bytes | None) -> str:
+    """The generation, made where there is none: the first worker that writes it wins."""
+    if not found:
+        try:
+            await client.hsetnx(keys.counters, GENERATION, str(randbelow(_GENERATIONS)))
+        except ResponseError as error:
+            if trouble_of(error) is not Trouble.PASSES:
+                raise
+            return ""
+        written: Any = await client.hget(keys.counters, GENERATION)
+        return (written or b"").decode()
+    return found.decode()

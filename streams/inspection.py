@@ -13,7 +13,8 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from streams.keys import GROUP, NOBODY, Keys
+from streams.groups import GENERATION
+from streams.keys import GROUP, NOBODIES, Keys
 from streams.priority import LEVELS, Priority
 from streams.workers import SeenWorker, seen_workers
 
@@ -143,7 +144,11 @@ async def inspect_queue(client: Redis, keys: Keys) -> QueueReport:
         delayed=delayed,
         next_due_ms=int(first[0][1]) - now_ms if first else None,
         dead=dead,
-        counters={name.decode(): int(value) for name, value in sorted(counters.items())},
+        counters={
+            name.decode(): int(value)
+            for name, value in sorted(counters.items())
+            if name != GENERATION.encode()
+        },
         consumers=await _consumers(client, keys, now_ms),
     )
 
@@ -155,7 +160,10 @@ async def _level(client: Redis, stream: str, priority: Priority, now_ms: int) ->
     if group is None:
         first: Any = await client.xrange(stream, count=1)
         return LevelReport(priority, length, 0, 0, _age(first, now_ms), None)
-    handed_back: Any = await client.xpending_range(stream, GROUP, "-", "+", 1000, NOBODY)
+    handed_back: list[Any] = []
+    for nobody in sorted(NOBODIES):
+        handed_back += await client.xpending_range(stream, GROUP, "-", "+", 1000, nobody)
+    handed_back.sort(key=lambda row: _ms(row["message_id"]))
     pending: int = group["pending"]
     after: str = "(" + group["last-delivered-id"].decode()
     waiting: Any = await client.xrange(stream, after, "+", count=1) if length > pending else []
@@ -163,7 +171,7 @@ async def _level(client: Redis, stream: str, priority: Priority, now_ms: int) ->
         waiting = [(handed_back[0]["message_id"], {}), *waiting]
     # One more than nobody has: the first row that is left belongs to a consumer.
     first_rows: Any = await client.xpending_range(stream, GROUP, "-", "+", len(handed_back) + 1)
-    owned = [row for row in first_rows if row["consumer"] != NOBODY.encode()]
+    owned = [row for row in first_rows if row["consumer"].decode() not in NOBODIES]
     return LevelReport(
         priority=priority,
         undelivered=max(0, length - pending),
@@ -196,7 +204,7 @@ async def _consumers(client: Redis, keys: Keys, now_ms: int) -> tuple[ConsumerRe
             continue
         for row in await client.xinfo_consumers(stream, GROUP):
             name = row["name"].decode()
-            if name != NOBODY:
+            if name not in NOBODIES:
                 pending[name] = pending.get(name, 0) + row["pending"]
                 idle_ms[name] = min(idle_ms.get(name, row["idle"]), row["idle"])
     return tuple(

@@ -18,6 +18,15 @@ META_BYTES_MAX = 16 * 1024
 #: Runs of a handler before a job is dead, where nobody says otherwise.
 ATTEMPTS_DEFAULT = 3
 ATTEMPTS_MAX = 1000
+#: Far more revisions of a payload than anybody makes.
+SCHEMA_VERSION_MAX = 1_000_000
+#: A job that cost so many consumers their life is a suspect: it runs alone from then on.
+SUSPECT_LOSSES = 2
+#: A suspect that killed so many processes of its own is dead. `_lose.lua` has the same three.
+SOLO_LOSSES_MAX = 2
+#: The same where whole workers were lost while they ran it alone: kills and freezes by
+#: others look like that too, and must not cost healthy jobs their life.
+ALONE_LOSSES_MAX = 8
 #: The longest time and the last moment; Lua and JSON keep no larger number exact.
 MS_MAX = 2**53
 
@@ -48,6 +57,7 @@ class NewJob:
     unique_ttl_ms: int = 0
     meta: Mapping[str, JsonValue] | None = None
     traceparent: str | None = None
+    schema_version: int = 1
 
     def __post_init__(self) -> None:
         require_kind(self.kind)
@@ -75,6 +85,10 @@ class NewJob:
             raise InvalidJobError(f"attempts is 1 to {ATTEMPTS_MAX}, got {self.attempts_max}")
         if self.timeout_ms is not None and not 1 <= self.timeout_ms <= MS_MAX:
             raise InvalidJobError(f"timeout_ms is 1 to {MS_MAX}, got {self.timeout_ms}")
+        if not 1 <= self.schema_version <= SCHEMA_VERSION_MAX:
+            raise InvalidJobError(
+                f"schema_version is 1 to {SCHEMA_VERSION_MAX}, got {self.schema_version}"
+            )
         for name in ("delay_ms", "due_ms", "unique_ttl_ms"):
             if not 0 <= (number := getattr(self, name)) <= MS_MAX:
                 raise InvalidJobError(f"{name} is 0 to {MS_MAX}, got {number}")
@@ -131,7 +145,17 @@ class Delivery:
     unique: str
     meta: Mapping[str, JsonValue]
     traceparent: str
+    schema_version: int = 1
     flaw: str = ""
+    losses: int = 0
+    """Consumers that were lost with this job, as far as its entry tells; a claim tells all."""
+    snoozes: int = 0
+    """How often its handler has put it off without being charged an attempt."""
+
+    @property
+    def suspect(self) -> bool:
+        """True where this job must run alone: it may be what killed its consumers."""
+        return self.losses >= SUSPECT_LOSSES
 
     @property
     def fence(self) -> int:
@@ -169,8 +193,10 @@ def derived_id(priority: Priority, entry: str) -> str:
     return f"{priority.value}-{entry}"
 
 
-def decode_entry(token: Token, priority: Priority, fields: Sequence[bytes]) -> Delivery:
-    """Read an entry that anybody may have written.
+def decode_entry(
+    token: Token, priority: Priority, fields: Sequence[bytes], *, losses: int | None = None
+) -> Delivery:
+    """Read an entry that anybody may have written; *losses* where the record was read too.
 
     Never raises: what is wrong with the entry stands in `Delivery.flaw`, because a bad
     entry must still be settled, as a dead letter that says so.
@@ -179,6 +205,7 @@ def decode_entry(token: Token, priority: Priority, fields: Sequence[bytes]) -> D
     named = {fields[i].decode(errors="replace"): fields[i + 1] for i in range(0, len(fields), 2)}
     flaws: list[str] = []
     reader = _FieldReader(named, flaws)
+    known_losses = reader.number("losses", 0, low=0)
     return Delivery(
         token=token,
         id=reader.job_id(derived_id(priority, token.entry)),
@@ -192,7 +219,10 @@ def decode_entry(token: Token, priority: Priority, fields: Sequence[bytes]) -> D
         unique=reader.text("unique"),
         meta=reader.meta(),
         traceparent=reader.text("traceparent"),
+        schema_version=reader.number("schema_version", 1, low=1, high=SCHEMA_VERSION_MAX),
+        snoozes=reader.number("snoozes", 0, low=0),
         flaw="; ".join(flaws),
+        losses=known_losses if losses is None else losses,
     )
 
 

@@ -8,13 +8,22 @@ import orjson
 from pydantic import JsonValue
 
 from streams.errors import UnknownJobError
-from streams.keys import NOBODY, Keys
+from streams.keys import NOBODIES, Keys
 from streams.priority import Priority
 from streams.scripts.loader import load
 from streams.server import Server
 from streams.state import State
 
 _LOOK = load("look")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The last that its handler said of a job: how much is done, from 0 to 1, and when."""
+
+    fraction: float
+    message: str
+    noted_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +42,19 @@ class JobView:
     attempt: int
     attempts_max: int | None
     losses: int
+    solo: int
     released: int
     replays: int
+    replayed_by: str
+    replayed_ms: int | None
+    replayed_from: str
     owner: str
     silent_ms: int | None
     deliveries: int
     cause: str
     parked: str
     dead_entry: str
+    progress: Progress | None
     result: JsonValue
     history: tuple[Mapping[str, JsonValue], ...]
 
@@ -77,7 +91,7 @@ def _view(
 
     owner = pending[0].decode() if pending else ""
     state = State(text("state"))
-    if state is State.READY and owner not in {"", NOBODY}:
+    if state is State.READY and owner and owner not in NOBODIES:
         state = State.RUNNING
     history = [*attempts, *([record["last_attempt"]] if record.get("last_attempt") else [])]
     return JobView(
@@ -93,17 +107,29 @@ def _view(
         attempt=number("attempt") or 1,
         attempts_max=number("attempts"),
         losses=number("losses") or 0,
+        solo=number("solo") or 0,
         released=number("released") or 0,
         replays=number("replays") or 0,
-        owner="" if owner == NOBODY else owner,
+        replayed_by=text("replayed_by"),
+        replayed_ms=number("replayed_ms"),
+        replayed_from=text("replayed_from"),
+        owner="" if owner in NOBODIES else owner,
         silent_ms=pending[1] if state is State.RUNNING else None,
         deliveries=pending[2] if pending else 0,
         cause=text("cause"),
         parked=text("parked") if state is State.DELAYED else "",
         dead_entry=text("dead_entry"),
+        progress=_progress(record),
         result=orjson.loads(record["result"]) if record.get("result") else None,
         history=tuple(orjson.loads(row) for row in history),
     )
+
+
+def _progress(record: Mapping[str, bytes]) -> Progress | None:
+    if not record.get("progress"):
+        return None
+    said = orjson.loads(record["progress"])
+    return Progress(said["fraction"], said["message"], int(record["progress_ms"]))
 
 
 async def peek_state(server: Server, keys: Keys, job_id: str) -> tuple[State, bytes]:

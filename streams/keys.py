@@ -14,6 +14,10 @@ GROUP = "millstream"
 
 #: Owner of entries that were handed back: nobody, until a fetch or a claim takes them.
 NOBODY = "-"
+#: The same for suspects: a fetch passes these by, a claim takes one when it can run it alone.
+NOBODY_SUSPECT = "-!"
+#: No process has one of these names.
+NOBODIES = frozenset({NOBODY, NOBODY_SUSPECT})
 
 _QUEUE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 

@@ -11,8 +11,12 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from streams.errors import UnsafeServerError
 from streams.scripts.loader import Arg, Call, Row, Script
+from streams.trouble import Trouble, is_read_only, trouble_of
 
 _PROBE = "#!lua\nreturn 1"
+#: A call is sent again so often after a server said that it had not run it: a replica first,
+#: and then a new master that does not know the script.
+MENDS_MAX = 3
 #: The oldest server whose streams can do what the scripts ask for.
 VERSION_MIN = (6, 2)
 
@@ -44,21 +48,33 @@ class Server:
         call = script.bind(keys, args, rows)
         if self._shebang is None:
             self._shebang = await self._probe()
-        try:
-            return await self._send(call)
-        except NoScriptError:
-            # Nothing ran, so the same call may be sent again.
-            await self.client.script_load(script.source(shebang=self._shebang))
-            return await self._send(call)
+        for _ in range(MENDS_MAX):
+            try:
+                return await self._send(call)
+            except NoScriptError:
+                # Nothing ran. The server may be another one by now, of another version.
+                self._shebang = await self._probe()
+                await self.client.script_load(script.source(shebang=self._shebang))
+            except ResponseError as error:
+                if not is_read_only(error):
+                    raise
+                # Nothing was written. A new connection asks again where the master is.
+                await self.client.connection_pool.disconnect(inuse_connections=False)
+        return await self._send(call)
 
     async def _send(self, call: Call) -> Any:
         sha = call.script.sha(shebang=bool(self._shebang))
+        # Servers with script flags (7.0) let a user who may only read run a script that does.
+        if self._shebang and call.script.only_reads:
+            return await self.client.evalsha_ro(sha, len(call.keys), *call.keys, *call.args)
         return await self.client.evalsha(sha, len(call.keys), *call.keys, *call.args)
 
     async def _probe(self) -> bool:
         try:
             await self.client.script_load(_PROBE)
-        except ResponseError:
+        except ResponseError as error:
+            if trouble_of(error) is Trouble.PASSES:
+                raise
             return False
         return True
 
@@ -81,11 +97,17 @@ class BlockingServer:
         call = script.bind(keys, args, rows)
         if self._shebang is None:
             self._shebang = self._probe()
-        try:
-            return self._send(call)
-        except NoScriptError:
-            self.client.script_load(script.source(shebang=self._shebang))
-            return self._send(call)
+        for _ in range(MENDS_MAX):
+            try:
+                return self._send(call)
+            except NoScriptError:
+                self._shebang = self._probe()
+                self.client.script_load(script.source(shebang=self._shebang))
+            except ResponseError as error:
+                if not is_read_only(error):
+                    raise
+                self.client.connection_pool.disconnect(inuse_connections=False)
+        return self._send(call)
 
     def _send(self, call: Call) -> Any:
         sha = call.script.sha(shebang=bool(self._shebang))
@@ -94,7 +116,9 @@ class BlockingServer:
     def _probe(self) -> bool:
         try:
             self.client.script_load(_PROBE)
-        except ResponseError:
+        except ResponseError as error:
+            if trouble_of(error) is Trouble.PASSES:
+                raise
             return False
         return True
 
@@ -126,11 +150,14 @@ async def server_facts(client: Redis) -> ServerFacts:
     )
 
 
-def require_safe(facts: ServerFacts) -> None:
+def require_safe(facts: ServerFacts, *, aof: bool = True) -> None:
     """Refuse a server that would lose accepted jobs.
 
+    *aof* False takes one without an append-only file: for jobs that may be lost.
+
     Raises:
-        UnsafeServerError: it evicts, is too old, or is a replica; says how to mend it.
+        UnsafeServerError: it evicts, keeps no append-only file, is too old, or is a
+            replica; says how to mend it.
     """
     if facts.release < VERSION_MIN:
         raise UnsafeServerError(
@@ -143,6 +170,12 @@ def require_safe(facts: ServerFacts) -> None:
             f"{facts.eviction_policy}), and would throw jobs away: run "
             "`redis-cli CONFIG SET maxmemory-policy noeviction` and set it in redis.conf, "
             "or keep the tile cache there (CACHE_URL) and the queue on a server of its own"
+        )
+    if aof and not facts.aof_enabled:
+        raise UnsafeServerError(
+            "this Redis keeps no append-only file (appendonly no), and would forget accepted "
+            "jobs when it stops: run `redis-cli CONFIG SET appendonly yes` and set it in "
+            "redis.conf; where jobs may be lost, MILLSTREAM_WORKER_REQUIRE_AOF=no takes it"
         )
     if facts.role != "master":
         raise UnsafeServerError(

@@ -26,6 +26,10 @@ class Verdict(StrEnum):
     """Failed, and is tried again later: costs an attempt."""
     PARKED = "parked"
     """Not tried, because this worker cannot run it: waits, costs nothing."""
+    SNOOZED = "snoozed"
+    """Put off by its handler: waits, costs no attempt, and is counted in its entry."""
+    CRASHED = "crashed"
+    """The process that ran it alone has died: waits, costs no attempt; dead the second time."""
     DEAD = "dead"
     """Failed for good."""
     RELEASED = "released"
@@ -43,13 +47,16 @@ class Settled(Enum):
     """Recorded now."""
     REPEATED = 2
     """Recorded by an earlier call of this consumer, whose answer was lost."""
+    TWIN = 3
+    """The record belongs to another entry with this id, whose end stands: only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What to record for a delivery.
 
-    `detail` is the result as JSON (completed), the cause (dead) or the reason (parked).
+    `detail` is the result as JSON (completed), the cause (dead), the reason (parked, snoozed),
+    or how the process ended (crashed): `killed by SIGSEGV`.
     `attempt` is the row of the history as JSON.
     """
 

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
@@ -13,6 +13,12 @@ from redis.asyncio import Redis
 from streams.keys import Keys
 from streams.scripts.loader import load
 from streams.server import Server
+
+#: Kinds that a worker names in the registry: it says them with every beat.
+KINDS_SHOWN_MAX = 100
+
+#: What is said of a trouble: it is written with every beat.
+TROUBLE_CHARS_MAX = 300
 
 _RETIRE = load("retire")
 
@@ -28,6 +34,10 @@ class WorkerInfo:
     version: str
     concurrency: int
     started_ms: int
+    lease_ms: int = 0
+    """Silence after which others may take its jobs; 0 where it does not say."""
+    kinds: tuple[str, ...] = ()
+    """What it has handlers for, `KINDS_SHOWN_MAX` of them at most."""
 
     def to_json(self) -> str:
         """One JSON object."""
@@ -45,6 +55,18 @@ class SeenWorker:
     version: str
     concurrency: int
     beat_ms: int
+    lease_ms: int = 0
+    kinds: tuple[str, ...] = ()
+    trouble: str = ""
+    """What keeps it from taking jobs, in its own words; empty where nothing does."""
+
+
+def with_trouble(info: str, trouble: str) -> str:
+    """What a worker says of itself (`WorkerInfo.to_json`) while something is wrong with it."""
+    if not trouble:
+        return info
+    said: dict[str, Any] = orjson.loads(info)
+    return orjson.dumps({**said, "trouble": trouble[:TROUBLE_CHARS_MAX]}).decode()
 
 
 def new_consumer_name(name: str) -> str:
@@ -60,26 +82,37 @@ def hostname() -> str:
 async def seen_workers(client: Redis, keys: Keys) -> list[SeenWorker]:
     """The registry, by name."""
     fields: Any = await client.hgetall(keys.workers)
+    return workers_of(fields)
+
+
+def workers_of(fields: Mapping[bytes, bytes]) -> list[SeenWorker]:
+    """The registry's hash, read; what a worker says of itself may be missing or odd."""
     beats = {
         name.removeprefix(b"beat:"): int(value)
         for name, value in fields.items()
         if name.startswith(b"beat:")
     }
-    seen: list[SeenWorker] = []
-    for consumer, beat_ms in beats.items():
-        info = orjson.loads(fields.get(consumer, b"{}"))
-        seen.append(
-            SeenWorker(
-                consumer=consumer.decode(),
-                name=str(info.get("name", "")),
-                host=str(info.get("host", "")),
-                pid=int(info.get("pid", 0)),
-                version=str(info.get("version", "")),
-                concurrency=int(info.get("concurrency", 0)),
-                beat_ms=beat_ms,
-            )
-        )
+    seen = [_seen(name, fields.get(name, b"{}"), beat_ms) for name, beat_ms in beats.items()]
     return sorted(seen, key=lambda each: each.consumer)
+
+
+def _seen(consumer: bytes, said: bytes, beat_ms: int) -> SeenWorker:
+    try:
+        info: Any = orjson.loads(said)
+    except orjson.JSONDecodeError:
+        info = {}
+    return SeenWorker(
+        consumer=consumer.decode(),
+        name=str(info.get("name", "")),
+        host=str(info.get("host", "")),
+        pid=int(info.get("pid", 0)),
+        version=str(info.get("version", "")),
+        concurrency=int(info.get("concurrency", 0)),
+        beat_ms=beat_ms,
+        lease_ms=int(info.get("lease_ms", 0)),
+        kinds=tuple(str(kind) for kind in info.get("kinds", ())),
+        trouble=str(info.get("trouble", "")),
+    )
 
 
 async def retire(server: Server, keys: Keys, consumers: Sequence[str]) -> list[str]:

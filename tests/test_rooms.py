@@ -22,7 +22,13 @@ LINES_MAX = 320
 #: What a handler may import of the three rooms, besides its own package and `producers`:
 #: handlers know no Redis, no worker and no other handler, so that each can be read,
 #: tested and installed alone.
-OPEN_TO_HANDLERS = {"consumers.errors", "consumers.handler", "consumers.registry", "streams.cache"}
+OPEN_TO_HANDLERS = {
+    "consumers.errors",
+    "consumers.handler",
+    "consumers.registry",
+    "consumers.retry",
+    "streams.cache",
+}
 
 #: Where packages come from is the business of whoever installs them.
 REGISTRY_HOSTS = [

@@ -1,23 +1,33 @@
 """Takes jobs for free slots, and sleeps in a blocking read while there are none."""
 
+from contextlib import suppress
+
 import anyio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from consumers.failpoints import failpoint
+from consumers.ground import Ground
 from consumers.health import Health
 from consumers.inflight import Inflight
 from consumers.logs import Logger
 from consumers.metrics import Metrics
+from consumers.orphans import Orphans
+from consumers.outage import Outage
 from consumers.pool import Pool
-from streams.fetch import FETCH_MAX, fetch, wait_for_one
-from streams.groups import ensure_groups, is_group_lost
+from streams.fetch import FETCH_MAX, fetch
 from streams.job import Delivery
 from streams.keys import Keys
 from streams.server import Server
+from streams.trouble import is_group_lost, is_read_only
+from streams.wakeup import Sleeper
 
 #: How long an idle worker sleeps in a read. A job that was handed back wakes nobody, so
-#: this is also the longest that it waits for an idle worker; under a second is promised.
-BLOCK_MS = 700
+#: this is also the longest that it waits for an idle worker; well under a second is
+#: promised. An idle worker costs its server two reads a second.
+BLOCK_MS = 500
+#: A read that is not answered so long after its end has lost its connection.
+READ_TIMEOUT_S = BLOCK_MS / 1000 + 2.0
 #: Waits between two tries at a server that does not answer.
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.1, 5.0
 
@@ -32,76 +42,85 @@ class Fetcher:
         keys: Keys,
         consumer: str,
         inflight: Inflight,
+        orphans: Orphans,
+        ground: Ground,
         health: Health,
         metrics: Metrics,
         log: Logger,
     ) -> None:
         self._server = server
-        self._reader = reader
+        self._sleeper = Sleeper(reader, server.client, keys, consumer)
         self._keys = keys
         self._consumer = consumer
         self._inflight = inflight
+        self._orphans = orphans
+        self._ground = ground
         self._health = health
-        self._metrics = metrics
-        self._log = log
+        self._outage = Outage(
+            "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
+        )
         self._served = 0
 
     async def run(self, pool: Pool, stopping: anyio.Event) -> None:
         """Fetch until *stopping*.
 
-        A blocking read is never cancelled, it is waited for: a cancelled one can have a
-        job on its way that nobody would run.
+        A blocking read is never cancelled, it is woken: a cancelled one can have a job on
+        its way that nobody would run.
         """
-        wait_s = BACKOFF_FIRST_S
+        async with anyio.create_task_group() as waking:
+            waking.start_soon(self._wake_at, stopping)
+            await self._fetch_until(stopping, pool)
+
+    async def _wake_at(self, stopping: anyio.Event) -> None:
+        await stopping.wait()
+        await self._sleeper.wake()
+
+    async def _fetch_until(self, stopping: anyio.Event, pool: Pool) -> None:
         while not stopping.is_set():
             try:
-                await self._fetch_once(pool)
+                await self._fetch_once(stopping, pool)
             except (RedisError, OSError) as error:
                 self._health.unready("fetcher", f"cannot fetch: {error}")
-                self._metrics.role_failed("fetcher")
-                self._log.warning("fetch_failed", error=str(error))
+                wait_s = self._outage.failed("fetch_failed", error)
                 await self._mend(error)
                 with anyio.move_on_after(wait_s):
                     await stopping.wait()
-                wait_s = min(wait_s * 2, BACKOFF_LAST_S)
             else:
                 self._health.ready("fetcher")
-                wait_s = BACKOFF_FIRST_S
+                self._outage.over()
 
-    async def _fetch_once(self, pool: Pool) -> None:
+    async def _fetch_once(self, stopping: anyio.Event, pool: Pool) -> None:
         slots = await self._inflight.reserve(FETCH_MAX)
         if not slots:
             return
         try:
-            deliveries = await fetch(
-                self._server, self._keys, self._consumer, slots=slots, served=self._served
-            )
-            if not deliveries:
-                # One comes at most. The claimer may have the other slots meanwhile.
-                self._inflight.release(slots - 1)
-                slots = 1
-                deliveries = await self._wait()
-            self._served += len(deliveries)
-            for delivery in deliveries:
-                pool.start(delivery)
+            async with self._orphans.reading():
+                deliveries = await fetch(
+                    self._server, self._keys, self._consumer, slots=slots, served=self._served
+                )
+                if not deliveries and not stopping.is_set():
+                    # One comes at most. The claimer may have the other slots meanwhile.
+                    self._inflight.release(slots - 1)
+                    slots = 1
+                    deliveries = await self._sleep()
+                if deliveries:
+                    failpoint("after_fetch")
+                self._served += len(deliveries)
+                for delivery in deliveries:
+                    pool.start(delivery)
         finally:
             self._inflight.release(slots)
 
-    async def _wait(self) -> list[Delivery]:
-        one = await wait_for_one(self._reader, self._keys, self._consumer, block_ms=BLOCK_MS)
+    async def _sleep(self) -> list[Delivery]:
+        one = await self._sleeper.sleep(block_ms=BLOCK_MS)
         return [one] if one else []
 
     async def _mend(self, error: BaseException) -> None:
-        """A flushed or replaced server has lost the groups: make them again, from 0."""
-        if not is_group_lost(error):
-            return
-        try:
-            created = await ensure_groups(self._server.client, self._keys)
-        except (RedisError, OSError):
-            return
-        self._log.error(
-            "groups_recreated",
-            created=created,
-            hint="streams or groups were gone: a flush, a failover or a deleted key; "
-            "jobs that were in them are lost",
-        )
+        """Put right what can be: jobs of a lost answer, groups that are gone, a replica."""
+        self._orphans.doubt()
+        if is_read_only(error):
+            await self._sleeper.look_again()
+        if is_group_lost(error):
+            # Where this fails the next fetch fails too, and comes here again.
+            with suppress(RedisError, OSError):
+                await self._ground.check()

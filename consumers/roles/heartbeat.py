@@ -1,34 +1,44 @@
 """Renews the leases of what runs, from a thread and over a connection of its own.
 
 A handler that blocks the event loop does not lose its lease, and is reported. A handler
-that holds the interpreter's lock blocks this thread too; such work belongs into a child
-process.
+that holds the interpreter's lock blocks this thread too: it is reported afterwards, and
+keeps its lease only where a supervisor renews it meanwhile. Such work belongs into a
+child process.
 """
 
+import math
 import threading
-import time
 from collections.abc import Callable
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from consumers.failpoints import failpoint
 from consumers.health import Health
 from consumers.inflight import Inflight
+from consumers.leases import LeaseWatch, boot_s
 from consumers.logs import Logger
 from consumers.metrics import Metrics
+from consumers.stalls import Stalls
 from streams.keys import Keys
 from streams.renew import Renewal, renew
 from streams.server import BlockingServer
+from streams.workers import with_trouble
 
-#: A loop that has not turned for so long is worth a warning.
-BLOCKED_S = 2.0
+#: Between two looks at whether the event loop turns.
+LOOK_S = 0.5
+#: Of a pause of everything, so much at least was computed where a handler held the
+#: interpreter's lock, on a busy machine too; less where the process was frozen.
+COMPUTED_SHARE = 0.1
 
 
 class Heartbeat:
     """A thread that renews every *renew_s* and tells the event loop what it learns.
 
-    *tell* is called in this thread with each answer; *fence* when no renewal has succeeded
-    for *fence_s*, so that the worker stops its handlers before another one starts them.
+    In this thread are called: *tell* with each answer that somebody must act on; *fence*
+    when no renewal has succeeded for too long, so that the worker stops its handlers
+    before another one starts them; *beaten* after each round; *died* when the thread ends
+    by an error of its own, after which nothing is renewed any more.
     """
 
     def __init__(
@@ -38,11 +48,14 @@ class Heartbeat:
         consumer: str,
         info: str,
         inflight: Inflight,
+        watch: LeaseWatch,
+        stalls: Stalls,
         *,
         renew_s: float,
-        fence_s: float,
         tell: Callable[[Renewal], None],
         fence: Callable[[], None],
+        beaten: Callable[[], None],
+        died: Callable[[], None],
         health: Health,
         metrics: Metrics,
         log: Logger,
@@ -53,16 +66,19 @@ class Heartbeat:
         self._consumer = consumer
         self._info = info
         self._inflight = inflight
+        self._watch = watch
+        self._stalls = stalls
         self._renew_s = renew_s
-        self._fence_s = fence_s
         self._tell = tell
         self._fence = fence
+        self._beaten = beaten
+        self._died = died
         self._health = health
         self._metrics = metrics
         self._log = log
+        self._warned_s = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        self._renewed_s = time.monotonic()
 
     def start(self) -> None:
         """Beat once, so that the worker is in the registry, and go on in the thread."""
@@ -77,35 +93,67 @@ class Heartbeat:
         self._client.close()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._renew_s):
-            self._warn_if_blocked()
-            self._beat()
+        try:
+            looked_s, due_s = boot_s(), boot_s() + self._renew_s
+            step_s = min(self._renew_s, LOOK_S)
+            while not self._stop.wait(step_s):
+                self._warn_of_stalls(late_s=boot_s() - looked_s - step_s)
+                looked_s = boot_s()
+                if looked_s >= due_s:
+                    self._beat()
+                    looked_s, due_s = boot_s(), looked_s + self._renew_s
+        except BaseException as error:  # noqa: BLE001 - no way out of this thread may be silent
+            self._health.unready("heartbeat", f"the heartbeat has died: {error!r}")
+            self._metrics.role_failed("heartbeat")
+            self._log.critical("heartbeat_died", error=repr(error), exc_info=error)
+            self._died()
 
     def _beat(self) -> None:
-        sent_s = time.monotonic()
+        failpoint("before_renew")
+        sent_s = boot_s()
+        held = self._inflight.leases()
         try:
-            renewal = renew(
-                self._server, self._keys, self._consumer, self._info, self._inflight.leases()
-            )
+            info = with_trouble(self._info, self._health.trouble)
+            renewal = renew(self._server, self._keys, self._consumer, info, held)
         except (RedisError, OSError) as error:
             # The fetcher does not ask while all slots are taken, and would not notice.
             self._health.unready("heartbeat", f"cannot renew: {error}")
             self._metrics.role_failed("heartbeat")
             self._log.warning("renewal_failed", error=str(error))
-            # Counted from the moment when the last good renewal was sent, not answered:
-            # the server may have restarted the lease as early as that.
-            if time.monotonic() - self._renewed_s > self._fence_s:
+            if self._watch.is_silent():
                 self._fence()
-            return
-        self._renewed_s = sent_s
-        self._health.ready("heartbeat")
-        if renewal.lost or renewal.cancel:
-            self._tell(renewal)
+        else:
+            failpoint("after_renew")
+            self._watch.renewed(sent_s)
+            self._metrics.renewed(held, renewal, sent_s)
+            self._health.ready("heartbeat")
+            if renewal.lost or renewal.cancel:
+                self._tell(renewal)
+        self._beaten()
 
-    def _warn_if_blocked(self) -> None:
-        stalled_s = self._health.stalled_s
-        if stalled_s > BLOCKED_S:
-            kinds = sorted({each.delivery.kind for each in self._inflight.snapshot()})
+    def _warn_of_stalls(self, late_s: float) -> None:
+        """*late_s*: how long this thread was held up too."""
+        stall = self._stalls.longest(each.delivery.kind for each in self._inflight.snapshot())
+        now_s = boot_s()
+        if stall is None or now_s - self._warned_s < self._renew_s:
+            return
+        self._warned_s = now_s
+        seconds, kinds = round(stall.seconds, 1), ", ".join(stall.kinds)
+        if late_s < stall.seconds / 2:
+            self._log.warning("event_loop_blocked", seconds=seconds, running_kinds=kinds)
+        elif stall.cpu_s > stall.seconds * COMPUTED_SHARE:
             self._log.warning(
-                "event_loop_blocked", seconds=round(stalled_s, 1), running_kinds=", ".join(kinds)
+                "interpreter_held",
+                seconds=seconds,
+                running_kinds=kinds,
+                hint="a handler let nothing else run, not even renewals: such work belongs "
+                "into a child process",
+            )
+        else:
+            self._log.warning(
+                "worker_stood_still",
+                seconds=seconds,
+                running_kinds=kinds,
+                hint="the process was frozen, or a handler waited without letting go of the "
+                "interpreter's lock",
             )

@@ -5,6 +5,7 @@ from redis.exceptions import RedisError
 
 from consumers.logs import Logger
 from consumers.metrics import Metrics
+from consumers.outage import Outage
 from streams.delayed import promote_due
 from streams.keys import Keys
 from streams.server import Server
@@ -14,6 +15,8 @@ from streams.settle import Retention
 LOOK_MS = 500
 #: The shortest sleep between two looks while something is about to be due.
 PAUSE_MS = 5
+#: The longest wait between two tries at a server that does not answer.
+BACKOFF_LAST_S = 5.0
 
 
 async def promote(
@@ -25,13 +28,15 @@ async def promote(
     log: Logger,
 ) -> None:
     """Promote until *stopping*; any number of workers may do so at once."""
+    outage = Outage("promoter", metrics, log, first_s=LOOK_MS / 1000, last_s=BACKOFF_LAST_S)
     while not stopping.is_set():
-        wait_ms: int | None = None
         try:
             _moved, wait_ms = await promote_due(server, keys, retention)
         except (RedisError, OSError) as error:
-            metrics.role_failed("promoter")
-            log.warning("promote_failed", error=str(error))
-        pause_ms = LOOK_MS if wait_ms is None else max(PAUSE_MS, min(wait_ms, LOOK_MS))
-        with anyio.move_on_after(pause_ms / 1000):
+            pause_s = outage.failed("promote_failed", error)
+        else:
+            outage.over()
+            pause_ms = LOOK_MS if wait_ms is None else max(PAUSE_MS, min(wait_ms, LOOK_MS))
+            pause_s = pause_ms / 1000
+        with anyio.move_on_after(pause_s):
             await stopping.wait()

@@ -3,38 +3,21 @@
 from collections import deque
 
 import anyio
-from redis.exceptions import (
-    ClusterDownError,
-    MasterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import RedisError
 
+from consumers.failpoints import failpoint
 from consumers.inflight import Inflight
 from consumers.logs import Logger
 from consumers.metrics import Metrics
+from consumers.orphans import Orphans
+from consumers.outage import Outage
 from streams.keys import Keys
 from streams.server import Server
 from streams.settle import SETTLE_MAX, Outcome, Retention, Settled, settle
+from streams.trouble import Trouble, trouble_of
 
 #: Waits between two tries at a server that does not answer.
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.05, 2.0
-#: Answers that pass: the server starts, is full, or is being replaced. The library makes
-#: classes of some and takes the word off their text; inside a script's error, or in the
-#: way that 6.2 tells it, the word is all there is.
-_PASSING = (
-    "LOADING",
-    "BUSY",
-    "MISCONF",
-    "OOM",
-    "READONLY",
-    "NOREPLICAS",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-)
-_PASSING_CLASSES = (ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError)
 
 
 class Settler:
@@ -51,6 +34,7 @@ class Settler:
         consumer: str,
         retention: Retention,
         inflight: Inflight,
+        orphans: Orphans,
         metrics: Metrics,
         log: Logger,
     ) -> None:
@@ -59,6 +43,10 @@ class Settler:
         self._consumer = consumer
         self._retention = retention
         self._inflight = inflight
+        self._orphans = orphans
+        self._outage = Outage(
+            "settler", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
+        )
         self._metrics = metrics
         self._log = log
         self._waiting: deque[Outcome] = deque()
@@ -79,47 +67,50 @@ class Settler:
             await self._record(batch)
 
     async def _record(self, batch: list[Outcome]) -> None:
-        """Repeat the same call until it is answered: the server knows what it has recorded."""
-        wait_s = BACKOFF_FIRST_S
+        """Repeat the same call until it is answered: the server knows what it has recorded.
+
+        What is refused for now (a replica, too few replicas, a full disk) is held and
+        repeated like what is not answered: the fence decides at the end.
+        """
         while batch:
             try:
+                failpoint("before_settle")
                 answers = await settle(
                     self._server, self._keys, self._consumer, batch, self._retention
                 )
             except (RedisError, OSError) as error:
-                self._metrics.role_failed("settler")
-                if isinstance(error, ResponseError) and not _passes(error):
+                wait_s = self._outage.failed("settle_failed", error, outcomes=len(batch))
+                if trouble_of(error) is Trouble.REFUSED:
                     await self._record_apart(batch, error)
                     return
-                self._log.warning("settle_failed", error=str(error), outcomes=len(batch))
                 await anyio.sleep(wait_s)
-                wait_s = min(wait_s * 2, BACKOFF_LAST_S)
                 # What was lost meanwhile needs no record.
                 batch = [each for each in batch if each.delivery.token in self._inflight]
             else:
+                failpoint("after_settle")
+                self._outage.over()
                 for outcome, answer in zip(batch, answers, strict=True):
                     self._ended(outcome, answer)
                 return
 
-    async def _record_apart(self, batch: list[Outcome], error: ResponseError) -> None:
+    async def _record_apart(self, batch: list[Outcome], error: Exception) -> None:
         """One outcome that the server refuses must not hold up its neighbours.
 
         What is refused alone too is given up here: its lease lapses, and the claimer's
         count of losses ends it.
         """
         if len(batch) == 1:
-            self._log.error("settle_refused", job_id=batch[0].delivery.id, error=str(error))
-            self._inflight.remove(batch[0].delivery.token)
+            [outcome] = batch
+            self._log.error("settle_refused", job_id=outcome.delivery.id, error=str(error))
+            self._orphans.leave(outcome.delivery.token)
+            self._inflight.remove(outcome.delivery.token)
             return
         for outcome in batch:
             await self._record([outcome])
 
     def _ended(self, outcome: Outcome, answer: Settled) -> None:
+        self._metrics.answered(outcome, answer)
         if answer is Settled.LOST:
             self._metrics.fenced()
             self._log.warning("outcome_fenced", job_id=outcome.delivery.id)
         self._inflight.remove(outcome.delivery.token)
-
-
-def _passes(error: ResponseError) -> bool:
-    return isinstance(error, _PASSING_CLASSES) or any(word in str(error) for word in _PASSING)

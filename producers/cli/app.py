@@ -3,8 +3,12 @@
 import typer
 
 from producers.cli import dead, jobs
+from producers.cli.acl import acl
+from producers.cli.audit import audit_
+from producers.cli.doctor import doctor
 from producers.cli.groups import CommandGroups
 from producers.cli.queues import queues
+from producers.cli.why import why
 
 
 def new_app() -> typer.Typer:
@@ -18,6 +22,10 @@ def new_app() -> typer.Typer:
     )
     app.callback()(_help_without_command)
     app.command()(queues)
+    app.command()(why)
+    app.command()(doctor)
+    app.command("audit")(audit_)
+    app.command()(acl)
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(dead.app, name="dead")
     return app

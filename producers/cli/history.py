@@ -63,8 +63,30 @@ def _took(attempt: Attempt) -> str:
 
 
 def _error(attempt: Attempt) -> str:
-    silent_ms = _number(attempt, "silent_ms")
-    if silent_ms is not None:
-        return f"its consumer was not heard for {age(silent_ms)}"
+    if _text(attempt, "outcome") == "replayed":
+        return _replayed(attempt)
+    if _text(attempt, "outcome") == "lost":
+        return _lost(attempt)
     error = _text(attempt, "error")
     return f"{error}: {_text(attempt, 'message')}" if error else ""
+
+
+def _lost(attempt: Attempt) -> str:
+    """How its consumer ended, as far as anybody has seen."""
+    alone = " while it ran alone" if attempt.get("alone") else ""
+    silent_ms = _number(attempt, "silent_ms")
+    if reason := _text(attempt, "reason"):
+        return f"its consumer was {reason}{alone}"
+    if silent_ms is not None:
+        return f"its consumer was not heard for {age(silent_ms)}{alone}"
+    return f"its consumer was lost{alone}"
+
+
+def _replayed(attempt: Attempt) -> str:
+    """Who made a dead job run again, what it had died of, and what was changed."""
+    edited = attempt.get("edited")
+    changed = ", ".join(str(each) for each in edited) if isinstance(edited, list) else ""
+    by = _text(attempt, "by") or "somebody"
+    return f"by {by}, after: {_text(attempt, 'cause') or '-'}" + (
+        f"; edited: {changed}" if changed else ""
+    )

@@ -112,7 +112,9 @@ def _where(view: JobView, now_ms: int) -> str:
                 f"{back}waiting for a consumer in the {view.priority.value} stream ({view.entry})"
             )
         case State.DELAYED:
-            why = f"parked ({view.parked}), " if view.parked else ""
+            snoozed = bool(view.history) and view.history[-1].get("outcome") == "snoozed"
+            how = "put off by its handler" if snoozed else "parked"
+            why = f"{how} ({view.parked}), " if view.parked else ""
             due = "-" if view.due_ms is None else age(view.due_ms - now_ms)
             return f"{why}waiting for its time, due in {due}"
         case State.RUNNING:

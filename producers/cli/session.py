@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from producers.cli.boundary import CommandError
 from producers.cli.text import one_line
@@ -39,7 +39,16 @@ async def chosen_queues(server: Server, queue: str | None) -> list[Keys]:
         CommandError: there is no such queue on the server.
         InvalidJobError: *queue* cannot be a queue's name.
     """
-    found = await find_queues(server.client)
+    first = Keys(queue) if queue is not None else None
+    try:
+        found = await find_queues(server.client)
+    except NoPermissionError:
+        # Most users may not look at the names of all keys; this one knows what it wants.
+        if first is None:
+            raise CommandError(
+                "this Redis user may not list the queues: name one with --queue"
+            ) from None
+        return [first]
     if queue is None:
         return found
     named = [keys for keys in found if keys.queue == Keys(queue).queue]

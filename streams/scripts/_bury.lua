@@ -1,22 +1,29 @@
 -- Writes the dead letter of a job: its body, why it died, and every attempt, so that
--- the stream alone tells the story. `fields` may be nil: the body itself is lost.
-local function bury(dead, job, history, id, level, entry, fields, cause, attempt, ttl_ms, token)
+-- the stream alone tells the story. `fields` may be nil: the body itself is lost. A row
+-- names job, history, id, level, entry, count (of losses), attempt and token; no token
+-- means that no outcome killed the job, and the record keeps the one of the last. Of a
+-- twin there is the letter alone.
+local function bury(row, fields, cause)
   local letter = fields or {}
-  set_field(letter, 'id', id)
-  set_field(letter, 'priority', LEVEL_NAMES[level])
-  set_field(letter, 'entry', entry)
+  set_field(letter, 'id', row.id)
+  set_field(letter, 'priority', LEVEL_NAMES[row.level])
+  set_field(letter, 'entry', row.entry)
   set_field(letter, 'cause', cause)
   set_field(letter, 'died_ms', now_ms())
-  set_field(letter, 'losses', redis.call('HGET', job, 'losses') or 0)
-  set_field(letter, 'history', history_json(history, attempt))
+  set_field(letter, 'losses', row.count.losses)
+  set_field(letter, 'history', row.count.twin and '[' .. row.attempt .. ']'
+    or history_json(row.history, row.attempt))
   local dead_entry = redis.call('XADD', dead, '*', unpack(letter))
-  remember(history, attempt)
-  redis.call('HSET', job,
-    'state', 'dead', 'id', id, 'kind', field(letter, 'kind') or redis.call('HGET', job, 'kind') or '',
-    'priority', LEVEL_NAMES[level],
-    'cause', cause, 'dead_entry', dead_entry, 'ended_ms', field(letter, 'died_ms'),
-    'entry', '', 'token', token)
-  redis.call('PEXPIRE', job, ttl_ms)
-  redis.call('PEXPIRE', history, ttl_ms)
-  return dead_entry
+  if row.count.twin then return end
+  remember(row.history, row.attempt)
+  redis.call('HSET', row.job,
+    'state', 'dead', 'id', row.id,
+    'kind', field(letter, 'kind') or redis.call('HGET', row.job, 'kind') or '',
+    'priority', LEVEL_NAMES[row.level], 'losses', row.count.losses, 'solo', row.count.solo,
+    'cause', cause, 'dead_entry', dead_entry, 'ended_ms', field(letter, 'died_ms'))
+  if row.token then redis.call('HSET', row.job, 'token', row.token) end
+  redis.call('PEXPIRE', row.job, dead_ttl_ms)
+  redis.call('PEXPIRE', row.history, dead_ttl_ms)
+  -- Last, because a record that is at another entry is not touched by a repetition.
+  redis.call('HSET', row.job, 'entry', '')
 end

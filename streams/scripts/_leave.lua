@@ -1,8 +1,9 @@
--- Takes an entry out of its stream for good. Acknowledged alone it would stay in memory
--- and in XLEN; deleted alone it would stay in the pending list.
+-- Takes an entry out of its stream for good. Deleted first: should the server stop between
+-- the two, the pending row is found by the next sweep, while an entry that was acknowledged
+-- and not deleted would stay in memory and in XLEN, and nobody would look at it again.
 local function leave(stream, entry)
-  redis.call('XACK', stream, GROUP, entry)
   redis.call('XDEL', stream, entry)
+  redis.call('XACK', stream, GROUP, entry)
 end
 
 -- Opens the unique slot, if this job is the one that holds it.

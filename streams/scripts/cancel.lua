@@ -7,7 +7,12 @@ local UNKNOWN, CANCELLED, ASKED, ENDED = 0, 1, 2, 3
 local record = redis.call('HMGET', job, 'state', 'priority', 'entry')
 local state, priority, entry = record[1], record[2], record[3]
 if not state then return UNKNOWN end
-if state == 'completed' or state == 'dead' or state == 'cancelled' then return ENDED end
+local is_delayed = redis.call('ZSCORE', delayed, id)
+-- A call that was broken off before it had removed everything is carried on.
+local half_done = state == 'cancelled' and (is_delayed or entry and entry ~= '')
+if state == 'completed' or state == 'dead' or state == 'cancelled' and not half_done then
+  return ENDED
+end
 
 local stream
 for level, name in ipairs(LEVEL_NAMES) do
@@ -15,21 +20,25 @@ for level, name in ipairs(LEVEL_NAMES) do
 end
 if state == 'ready' and stream and entry and entry ~= '' then
   local row = pending_row(stream, entry)
-  if row and row[2] ~= NOBODY then
+  if row and not is_nobody(row[2]) then
     redis.call('SADD', cancel, id)
     return ASKED
   end
 end
 
-redis.call('HSET', job, 'state', 'cancelled', 'ended_ms', now_ms(), 'entry', '')
+redis.call('HSET', job, 'state', 'cancelled', 'ended_ms', now_ms())
 redis.call('PEXPIRE', job, ended_ttl_ms)
 redis.call('PEXPIRE', history, ended_ttl_ms)
-if state == 'delayed' then
-  redis.call('ZREM', delayed, id)
-  redis.call('DEL', body)
-elseif stream and entry and entry ~= '' then
-  leave(stream, entry)
-end
 open_slot(unique_key, unique, id)
+-- Somebody may have asked before, of a consumer that has lost the job since.
+redis.call('SREM', cancel, id)
+if is_delayed then
+  redis.call('DEL', body)
+  redis.call('ZREM', delayed, id)
+end
+if stream and entry and entry ~= '' then
+  leave(stream, entry)
+  redis.call('HSET', job, 'entry', '')
+end
 redis.call('HINCRBY', counters, 'cancelled', 1)
 return CANCELLED

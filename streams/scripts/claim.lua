@@ -1,60 +1,71 @@
--- Takes over entries whose lease has lapsed, each by XAUTOCLAIM from its own id, so that
--- exactly the entries are claimed whose records are declared. Every loss goes into the
--- job's history with the consumer that lost it. An entry without a body becomes a dead
--- letter, as does a job that was lost too often.
+-- Takes over entries whose lease has lapsed or that nobody has, each by XAUTOCLAIM from its
+-- own id, so that exactly the entries are claimed whose records are declared. Every loss
+-- goes into the job's history with the consumer that lost it. An entry without a body
+-- becomes a dead letter, as does a job that cost too many consumers their life while it
+-- ran alone. Of suspects no more are taken than can run alone; the others are left as they
+-- are, with nothing charged, for whoever has room for them.
 -- keys: critical high normal low dead cancel counters | job history unique_key
--- args: consumer lease_ms losses_max dead_ttl_ms | level entry owner deliveries id unique
--- include: _levels _now _pending _fields _history _leave _bury _pass_oom
+-- args: consumer lease_ms dead_ttl_ms suspects_max | level entry owner deliveries since_ms id unique
+-- include: _levels _now _pending _fields _history _leave _bury _lose _outlive _pass_oom
 -- flags: allow-oom
--- returns: a row an entry {code, deliveries, fields}: 0 not lapsed any more, 1 claimed, 2 dead
-local GONE, CLAIMED, DEAD = 0, 1, 2
+-- returns: a row an entry {code, deliveries, losses, fields}: 0 not lapsed any more, 1 claimed, 2 dead, 3 a suspect, left
+local GONE, CLAIMED, DEAD, LEFT = 0, 1, 2, 3
 local now = now_ms()
 local lapsed = {}
+
+-- Silent for a lease, and not heard of since it was seen to be: by the difference alone a
+-- row that was renewed meanwhile would look lapsed when the clock was put forward then.
+local function is_lapsed(row, since_ms)
+  local lease = tonumber(lease_ms)
+  return row[3] >= lease and math.abs(now - row[3] - tonumber(since_ms)) < lease / 2
+end
+
 for i = 1, rows do
-  local level, entry, owner, deliveries = row_args(i)
+  local level, entry, owner, deliveries, since_ms = row_args(i)
   local row = pending_row(LEVELS[tonumber(level)], entry)
-  if row and row[2] == owner and row[4] == tonumber(deliveries) and row[3] >= tonumber(lease_ms) then
+  if row and row[2] == owner and row[4] == tonumber(deliveries)
+    and (is_nobody(owner) or is_lapsed(row, since_ms)) then
     lapsed[i] = row
   end
+end
+
+local losses, suspects = 0, 0
+
+-- An entry of our own that we do not run was read by a call whose answer was lost: nobody
+-- crashed. One that was handed back was not lost either.
+local function lost(count, owner, silent_ms)
+  if is_nobody(owner) or owner == consumer then return '' end
+  return lose(count, is_suspect(count), '', {
+    outcome = 'lost', consumer = owner, ended_ms = now, silent_ms = silent_ms,
+  })
+end
+
+local function take(i, silent_ms, deliveries)
+  local job, history, unique_key = row_keys(i)
+  local level, entry, owner, _, _, id, unique = row_args(i)
+  level = tonumber(level)
+  local stream, count = LEVELS[level], losses_of(job, entry)
+  local attempt = lost(count, owner, silent_ms)
+  local lives = not count.cause and has_body(stream, entry)
+  if lives and is_suspect(count) then
+    if suspects >= tonumber(suspects_max) then return { LEFT, 0, 0, {} } end
+    suspects = suspects + 1
+  end
+  if attempt ~= '' then losses = losses + 1 end
+  local fields = outlive({
+    job = job, history = history, unique_key = unique_key, id = id, unique = unique,
+    level = level, stream = stream, entry = entry, count = count, attempt = attempt,
+  })
+  if not fields then return { DEAD, 0, count.losses, {} } end
+  local idle_ms = is_nobody(owner) and 0 or lease_ms
+  redis.call('XAUTOCLAIM', stream, GROUP, consumer, idle_ms, entry, 'COUNT', 1)
+  return { CLAIMED, deliveries + 1, count.losses, fields }
 end
 
 pass_oom(critical)
 local answers = {}
 for i = 1, rows do
-  local row = lapsed[i]
-  if not row then
-    answers[i] = { GONE, 0, {} }
-  else
-    local job, history, unique_key = row_keys(i)
-    local level, entry, owner, _, id, unique = row_args(i)
-    level = tonumber(level)
-    local stream = LEVELS[level]
-    local fields = fields_of(stream, entry)
-    local losses = tonumber(redis.call('HGET', job, 'losses') or '0')
-    local loss = ''
-    -- An entry of our own that we do not run was read by a call whose answer was lost:
-    -- nobody crashed. One that was handed back was not lost either.
-    if owner ~= NOBODY and owner ~= consumer then
-      losses = losses + 1
-      loss = cjson.encode({ outcome = 'lost', consumer = owner, ended_ms = now, silent_ms = row[3] })
-      redis.call('HSET', job, 'losses', losses)
-      redis.call('HINCRBY', counters, 'lost', 1)
-    end
-    local cause = not fields and 'body lost' or losses > tonumber(losses_max) and 'lost too often'
-    if cause then
-      bury(dead, job, history, id, level, entry, fields, cause, loss, dead_ttl_ms, '')
-      leave(stream, entry)
-      open_slot(unique_key, unique, id)
-      redis.call('SREM', cancel, id)
-      redis.call('HINCRBY', counters, 'dead', 1)
-      answers[i] = { DEAD, 0, {} }
-    else
-      remember(history, loss)
-      redis.call('HSET', job, 'id', id, 'kind', field(fields, 'kind') or '',
-        'priority', LEVEL_NAMES[level], 'state', 'ready', 'entry', entry)
-      redis.call('XAUTOCLAIM', stream, GROUP, consumer, lease_ms, entry, 'COUNT', 1)
-      answers[i] = { CLAIMED, row[4] + 1, fields }
-    end
-  end
+  answers[i] = lapsed[i] and take(i, lapsed[i][3], lapsed[i][4]) or { GONE, 0, 0, {} }
 end
+if losses > 0 then redis.call('HINCRBY', counters, 'lost', losses) end
 return answers

@@ -2,7 +2,7 @@
 -- A job whose id has a record, or whose unique slot is taken, is not accepted again; the
 -- answer names the job that is there, so that a repeated call changes nothing.
 -- keys: critical high normal low delayed counters | job body unique_key
--- args: length_max | id level delay_ms due_ms unique unique_ttl_ms kind payload attempts timeout_ms meta traceparent
+-- args: length_max | id level delay_ms due_ms unique unique_ttl_ms kind payload attempts timeout_ms meta traceparent schema_version
 -- include: _levels _now
 -- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id, 4 unique slot taken + id, 5 full + length
 local READY, DELAYED, EXISTS, TAKEN, FULL = 1, 2, 3, 4, 5
@@ -36,7 +36,7 @@ local count = 0
 for i = 1, rows do
   if not answers[i] then
     local job, body, unique_key = row_keys(i)
-    local id, level, delay_ms, due_ms, unique, unique_ttl_ms, kind, payload, attempts, timeout_ms, meta, traceparent = row_args(i)
+    local id, level, delay_ms, due_ms, unique, unique_ttl_ms, kind, payload, attempts, timeout_ms, meta, traceparent, schema_version = row_args(i)
     level = tonumber(level)
     local due = tonumber(due_ms)
     if tonumber(delay_ms) > 0 then due = now + tonumber(delay_ms) end
@@ -45,6 +45,10 @@ for i = 1, rows do
       'timeout_ms', timeout_ms, 'enqueued_ms', tostring(now), 'epoch', '0', 'unique', unique,
       'meta', meta, 'traceparent', traceparent,
     }
+    if schema_version ~= '' then
+      fields[#fields + 1] = 'schema_version'
+      fields[#fields + 1] = schema_version
+    end
     if due > now then
       redis.call('SET', body, cmsgpack.pack(fields))
       redis.call('ZADD', delayed, due, id)

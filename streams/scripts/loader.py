@@ -85,6 +85,11 @@ class Script:
         first = f"#!lua flags={','.join(self.flags)}\n" if shebang and self.flags else _NO_FLAGS
         return first + self.text
 
+    @property
+    def only_reads(self) -> bool:
+        """True where the header says so: then a user who may not write may run it too."""
+        return "no-writes" in self.flags
+
     def sha(self, *, shebang: bool) -> str:
         """The name under which the server knows the text."""
         return _sha(self.source(shebang=shebang))

@@ -2,6 +2,7 @@
 -- keys: critical high normal low job history
 -- args:
 -- include: _levels _now _pending
+-- flags: no-writes
 -- returns: {record as a flat list, attempts, {owner, idle_ms, deliveries} or {}, now ms}
 local record = redis.call('HGETALL', job)
 local attempts = redis.call('LRANGE', history, 0, -1)

@@ -1,7 +1,7 @@
 -- Moves jobs whose time has come into their streams.
 -- keys: critical high normal low delayed dead counters | job body history unique_key
 -- args: dead_ttl_ms | id unique
--- include: _levels _now _fields _history _leave _bury _pass_oom
+-- include: _levels _now _fields _history _leave _bury _lose _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not due any more, 1 promoted, 2 dead (its body was gone)
 local GONE, PROMOTED, DEAD = 0, 1, 2
@@ -14,8 +14,7 @@ for i = 1, rows do
   due[id] = true
 end
 
-local function level_of(job)
-  local name = redis.call('HGET', job, 'priority')
+local function level_of(name)
   for level, each in ipairs(LEVEL_NAMES) do
     if each == name then return level end
   end
@@ -30,9 +29,13 @@ for i = 1, rows do
     answers[i] = GONE
   else
     local job, body, history, unique_key = row_keys(i)
-    local level = level_of(job)
+    local known = redis.call('HMGET', job, 'priority', 'state', 'entry')
+    local level = level_of(known[1])
     local packed = redis.call('GET', body)
-    if packed then
+    if not packed and known[2] == 'ready' and known[3] then
+      -- A call that was broken off has moved it.
+      answers[i] = PROMOTED
+    elseif packed then
       local fields = cmsgpack.unpack(packed)
       local entry = redis.call('XADD', LEVELS[level], '*', unpack(fields))
       redis.call('HSET', job, 'state', 'ready', 'id', id, 'kind', field(fields, 'kind') or '',
@@ -41,7 +44,10 @@ for i = 1, rows do
       answers[i] = PROMOTED
       moved = moved + 1
     else
-      bury(dead, job, history, id, level, '', nil, 'body lost', '', dead_ttl_ms, '')
+      bury({
+        job = job, history = history, id = id, level = level, entry = '', attempt = '',
+        count = losses_of(job),
+      }, nil, 'body lost')
       open_slot(unique_key, unique, id)
       redis.call('HINCRBY', counters, 'dead', 1)
       answers[i] = DEAD

@@ -3,10 +3,10 @@
 -- last: should the server stop between two writes, a job is twice rather than never.
 -- keys: critical high normal low delayed dead cancel counters | job history body unique_key
 -- args: consumer lease_ms ended_ttl_ms dead_ttl_ms | level entry deliveries id kind unique outcome detail attempt delay_ms
--- include: _levels _now _pending _fields _history _leave _bury _pass_oom
+-- include: _levels _now _pending _fields _history _leave _bury _lose _pass_oom
 -- flags: allow-oom
--- returns: a code a row: 0 not yours any more, 1 recorded, 2 recorded by you before
-local LOST, RECORDED, REPEATED = 0, 1, 2
+-- returns: a code a row: 0 not yours any more, 1 recorded, 2 recorded by you before, 3 a twin
+local LOST, RECORDED, REPEATED, TWIN = 0, 1, 2, 3
 local now = now_ms()
 
 local function token_of(entry, deliveries)
@@ -36,8 +36,8 @@ local function complete(row)
     'ended_ms', now, 'entry', '', 'token', row.token)
   redis.call('PEXPIRE', row.job, ended_ttl_ms)
   redis.call('PEXPIRE', row.history, ended_ttl_ms)
-  leave(row.stream, row.entry)
   open_slot(row.unique_key, row.unique, row.id)
+  leave(row.stream, row.entry)
   count('completed')
 end
 
@@ -47,51 +47,87 @@ local function cancelled(row)
     'entry', '', 'token', row.token)
   redis.call('PEXPIRE', row.job, ended_ttl_ms)
   redis.call('PEXPIRE', row.history, ended_ttl_ms)
-  leave(row.stream, row.entry)
   open_slot(row.unique_key, row.unique, row.id)
+  leave(row.stream, row.entry)
   count('cancelled')
 end
 
 local function buried(row, fields, cause)
-  bury(dead, row.job, row.history, row.id, row.level, row.entry, fields, cause, row.attempt,
-    dead_ttl_ms, row.token)
-  leave(row.stream, row.entry)
+  bury(row, fields, cause)
   open_slot(row.unique_key, row.unique, row.id)
+  leave(row.stream, row.entry)
   count('dead')
 end
 
--- A retry is charged as an attempt, a parked job is not: nobody has tried it.
-local function postponed(row, charged)
+-- A retry is charged as an attempt. A parked job is not, because nobody has tried it, nor
+-- is one that crashed, because that is charged as a loss. One that its handler put off is
+-- counted in its entry, so that the worker can end what is put off without end.
+local function postponed(row, how)
   local fields = fields_of(row.stream, row.entry)
   if not fields then return buried(row, nil, 'body lost') end
   local attempt = tonumber(field(fields, 'attempt')) or 1
-  if charged then
-    attempt = attempt + 1
-    remember(row.history, row.attempt)
-  end
+  if how == 'retried' then attempt = attempt + 1 end
+  if how ~= 'parked' then remember(row.history, row.attempt) end
+  if how == 'snoozed' then set_field(fields, 'snoozes', (tonumber(field(fields, 'snoozes')) or 0) + 1) end
+  local reason = (how == 'parked' or how == 'snoozed') and row.detail or ''
   set_field(fields, 'id', row.id)
   set_field(fields, 'attempt', attempt)
+  if row.count.losses > 0 then set_field(fields, 'losses', row.count.losses) end
   next_epoch(fields)
   local due = now + row.delay_ms
   redis.call('SET', row.body, cmsgpack.pack(fields))
   redis.call('HSET', row.job, 'state', 'delayed', 'id', row.id, 'kind', row.kind,
     'priority', LEVEL_NAMES[row.level], 'due_ms', due, 'attempt', attempt, 'unique', row.unique,
-    'parked', charged and '' or row.detail, 'entry', '', 'token', row.token)
+    'losses', row.count.losses, 'solo', row.count.solo,
+    'parked', reason, 'entry', '', 'token', row.token)
+  redis.call('HDEL', row.job, 'progress', 'progress_ms')
   redis.call('ZADD', delayed, due, row.id)
   leave(row.stream, row.entry)
-  count(charged and 'retried' or 'parked')
+  count(how)
+end
+
+-- The process that ran this job alone has died of it. What was charged for this delivery
+-- before, by a call that was broken off, is not charged again.
+local function crashed(row)
+  if row.count.mine then
+    row.count.losses, row.count.solo = row.count.losses - 1, row.count.solo - 1
+  end
+  lose(row.count, true, row.detail, {})
+  if not row.count.cause then return postponed(row, 'crashed') end
+  local fields = fields_of(row.stream, row.entry)
+  buried(row, fields, fields and row.count.cause or 'body lost')
 end
 
 -- The entry keeps its place. It is idle for a whole lease at once, so that a fetch or a
--- claim may take it; its count is left alone, so that no token ever comes again.
+-- claim (a suspect: only a claim) may take it; its count is left alone, so that no token
+-- ever comes again.
 local function released(row)
   if not has_body(row.stream, row.entry) then return buried(row, nil, 'body lost') end
   remember(row.history, row.attempt)
   redis.call('HSET', row.job, 'state', 'ready', 'id', row.id, 'kind', row.kind,
     'priority', LEVEL_NAMES[row.level], 'entry', row.entry, 'unique', row.unique, 'token', row.token)
   redis.call('HINCRBY', row.job, 'released', 1)
-  redis.call('XCLAIM', row.stream, GROUP, NOBODY, 0, row.entry, 'IDLE', lease_ms, 'JUSTID')
+  redis.call('HDEL', row.job, 'progress', 'progress_ms')
+  local owner = nobody_for(row.count)
+  redis.call('XCLAIM', row.stream, GROUP, owner, 0, row.entry, 'IDLE', lease_ms, 'JUSTID')
   count('released')
+end
+
+-- The record tells of another entry with this id, which lives or has ended: that one stands.
+-- A run that comes to nothing leaves a letter, so that what was sent is not lost silently.
+local function twin_ended(row, outcome)
+  if outcome == 'released' and has_body(row.stream, row.entry) then
+    redis.call('XCLAIM', row.stream, GROUP, NOBODY, 0, row.entry, 'IDLE', lease_ms, 'JUSTID')
+    return
+  end
+  if outcome ~= 'completed' and outcome ~= 'cancelled' then
+    local fields = fields_of(row.stream, row.entry)
+    local cause = outcome == 'dead' and row.detail or 'it may not be tried again'
+    bury(row, fields, fields and 'duplicate id: ' .. cause or 'body lost')
+    count('dead')
+  end
+  leave(row.stream, row.entry)
+  count('duplicates')
 end
 
 pass_oom(critical)
@@ -106,22 +142,30 @@ for i = 1, rows do
       job = job, history = history, body = body, unique_key = unique_key,
       level = tonumber(level), stream = LEVELS[tonumber(level)], entry = entry, id = id, kind = kind,
       unique = unique, detail = detail, attempt = attempt, delay_ms = tonumber(delay_ms),
-      token = token_of(entry, deliveries),
+      token = token_of(entry, deliveries), count = losses_of(job, entry, token_of(entry, deliveries)),
     }
     -- Whoever asked for the end of a job was told that its consumer would see to it: the
     -- job does not come back because its handler failed, or was stopped, just before.
     local comes_back = outcome == 'retry' or outcome == 'parked' or outcome == 'released'
-    if wanted and redis.call('SREM', cancel, id) == 1 and comes_back then outcome = 'cancelled' end
-    if outcome == 'completed' then complete(row)
+      or outcome == 'crashed' or outcome == 'snoozed'
+    if wanted and not row.count.twin and redis.call('SREM', cancel, id) == 1 and comes_back then
+      outcome = 'cancelled'
+    end
+    if row.count.mine and not has_body(row.stream, entry) then
+      leave(row.stream, entry)
+    elseif row.count.twin then twin_ended(row, outcome)
+    elseif outcome == 'completed' then complete(row)
     elseif outcome == 'cancelled' then cancelled(row)
-    elseif outcome == 'retry' then postponed(row, true)
-    elseif outcome == 'parked' then postponed(row, false)
+    elseif outcome == 'retry' then postponed(row, 'retried')
+    elseif outcome == 'parked' then postponed(row, 'parked')
+    elseif outcome == 'snoozed' then postponed(row, 'snoozed')
+    elseif outcome == 'crashed' then crashed(row)
     elseif outcome == 'released' then released(row)
     else
       local fields = fields_of(row.stream, row.entry)
       buried(row, fields, fields and detail or 'body lost')
     end
-    answers[i] = RECORDED
+    answers[i] = row.count.twin and TWIN or RECORDED
   end
 end
 for name, number in pairs(counts) do redis.call('HINCRBY', counters, name, number) end

@@ -15,8 +15,10 @@ from consumers.errors import PermanentError, RetryableError
 from consumers.execution import PARKED_MS, Execution, Identity
 from consumers.handler import Context
 from consumers.inflight import Running, Stop
+from consumers.places import Places
 from consumers.registry import Registry
 from consumers.retry import RetryPolicy
+from consumers.threads import Threads
 from producers.payloads.base import Payload
 from streams.job import PAYLOAD_BYTES_MAX, Delivery, Token
 from streams.settle import RESULT_BYTES_MAX, Outcome, Verdict
@@ -55,7 +57,9 @@ def execution(handle: Handle | None = None, limit: timedelta = HOUR) -> Executio
 
     registry.add(Order, handler, timeout=limit)
     identity = Identity("box:1:ab", "box", "0.1.0")
-    return Execution(registry, identity, "work", RetryPolicy(), chance=lambda: 0)
+    return Execution(
+        registry, identity, "work", RetryPolicy(), Places(Threads(2)), chance=lambda: 0
+    )
 
 
 async def run(

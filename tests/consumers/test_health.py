@@ -44,6 +44,18 @@ def test_a_worker_is_alive_from_the_start_and_ready_when_it_can_fetch(
     assert http_get(port, "/live") == (200, "ok\n")
 
 
+def test_a_worker_that_is_ready_may_have_something_to_say(health: Health, port: int) -> None:
+    health.ready("fetcher")
+
+    health.note("circuit", "circuit open: 50 of the last 50 runs have failed")
+    said = "ok (circuit open: 50 of the last 50 runs have failed)\n"
+    assert http_get(port, "/ready") == (200, said)
+    assert http_get(port, "/live") == (200, "ok\n")
+
+    health.note("circuit", "")
+    assert http_get(port, "/ready") == (200, "ok\n")
+
+
 def test_a_worker_is_ready_when_every_role_says_so(health: Health) -> None:
     health.ready("fetcher")
     health.unready("heartbeat", "cannot renew: no route to host")
@@ -127,3 +139,12 @@ def test_a_client_that_leaves_in_the_middle_is_not_worth_a_word(
     assert http_get(port, "/live") == (200, "ok\n")
 
     assert capfd.readouterr().err == ""
+
+
+def test_what_has_happened_is_said_for_a_while_and_then_over(health: Health) -> None:
+    health.ready("fetcher")
+    health.unready("queue", "its data was lost", for_s=60)
+    assert health.why_not_ready == "its data was lost"
+
+    health.unready("queue", "its data was lost", for_s=0)
+    assert health.why_not_ready == ""

@@ -193,3 +193,38 @@ async def test_whatever_happens_the_numbers_agree(steps: list[str], slots: int) 
         assert len(inflight) == len(running) + len(settling) <= 2 * slots + 1
         assert 0 <= inflight.free <= slots
         assert len(inflight.leases()) == len(inflight)
+
+
+async def test_one_suspect_runs_at_a_time_and_its_place_is_free_when_it_has_ended() -> None:
+    inflight = Inflight(3)
+    first, second = (inflight.add(delivery(losses=2)) for _ in range(2))
+
+    assert (first.has_solo, second.has_solo) == (True, False)
+    free = [inflight.solo_free]
+    for ended in (second, first):
+        inflight.handler_ended(ended)
+        free.append(inflight.solo_free)
+
+    assert free == [False, False, True]
+    assert inflight.add(delivery(losses=2)).has_solo
+
+
+async def test_a_suspect_that_shares_the_process_keeps_every_slot_until_it_has_ended() -> None:
+    inflight = Inflight(3, solo_apart=False)
+    suspect = inflight.add(delivery(losses=2))
+    assert inflight.free == 0
+
+    inflight.remove(suspect.delivery.token)
+    assert (inflight.free, inflight.solo_free) == (3, True)
+
+
+async def test_what_waits_before_its_handler_runs_is_ended_as_the_handler_would_be() -> None:
+    inflight = Inflight(1)
+    running = inflight.add(delivery())
+
+    with running.waiting():
+        running.end(Stop.SHUTDOWN)
+        await anyio.Event().wait()
+
+    assert running.stop is Stop.SHUTDOWN
+    assert not running.scope.cancel_called

@@ -32,9 +32,35 @@ def test_user_and_password_of_a_url_are_replaced(text: str, expected: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "https://s3/b?X-Amz-Credential=AKIA&X-Amz-Signature=secret&x=1",
+            "https://s3/b?X-Amz-Credential=***&X-Amz-Signature=***&x=1",
+        ),
+        ("unix:///run/redis.sock?password=secret&db=0", "unix:///run/redis.sock?password=***&db=0"),
+        ("AWS_SECRET_ACCESS_KEY=secret", "AWS_SECRET_ACCESS_KEY=***"),
+        ("{'password': 'secret', 'a': 'b'}", "{'password': '***', 'a': 'b'}"),
+        ('{"apiKey":"secret"}', '{"apiKey":"***"}'),
+        ("connect(host='h', token='secret')", "connect(host='h', token='***')"),
+    ],
+)
+def test_what_stands_behind_a_telling_name_is_replaced(text: str, expected: str) -> None:
+    assert redacted(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a" * 1_000_000, "password" * 100_000, "token=" * 100_000])
+def test_a_megabyte_is_read_in_one_pass(text: str) -> None:
+    """Quadratic time would be an hour, and the test's own time limit says so."""
+    assert redacted(text)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
+        "token: Field required",
+        "the password is wrong",
         "nothing to hide",
         "redis://host:6379/0",
         "https://host/path?mail=me@host",

@@ -1,14 +1,14 @@
 """Kinds and handlers form pairs, or the worker does not start."""
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import JsonValue
 
 from consumers.errors import RegistryError
 from consumers.handler import Context
-from consumers.registry import DEFAULT_TIMEOUT, Registry
+from consumers.registry import DEFAULT_TIMEOUT, Registry, Runs
 from producers.payloads.base import Payload
 
 
@@ -22,6 +22,18 @@ class Second(Payload):
     """Another kind."""
 
     kind: ClassVar[str] = "test.second"
+
+
+class Third(Payload):
+    """A third kind."""
+
+    kind: ClassVar[str] = "test.third"
+
+
+class Fourth(Payload):
+    """A fourth kind."""
+
+    kind: ClassVar[str] = "test.fourth"
 
 
 class Nameless(Payload):
@@ -52,6 +64,45 @@ def test_a_kind_is_found_with_its_handler_and_its_time() -> None:
     assert second.timeout == timedelta(seconds=5)
     assert list(registry) == ["test.first", "test.second"]
     assert len(registry) == 2
+
+
+def plain(_payload: Payload, _context: Context) -> JsonValue:
+    """Do nothing, in a thread."""
+    return None
+
+
+class Handling:
+    """A handler that is an object."""
+
+    async def __call__(self, payload: Payload, context: Context, /) -> JsonValue:
+        """Do nothing."""
+
+
+def test_where_a_handler_runs_follows_from_what_it_is_or_from_what_was_said() -> None:
+    registry = Registry()
+    registry.add(First, plain)
+    registry.add(Second, Handling())
+    registry.add(Third, plain, runs=Runs.CHILD)
+    registry.add(Fourth, handle, runs="child")
+
+    found = [registry.find(f"test.{name}") for name in ("first", "second", "third", "fourth")]
+
+    assert [(each.runs, each.is_async) for each in found if each] == [
+        (Runs.THREAD, False),
+        (Runs.LOOP, True),
+        (Runs.CHILD, False),
+        (Runs.CHILD, True),
+    ]
+    assert registry.kinds_of(Runs.CHILD) == ["test.fourth", "test.third"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [("thread", "is an `async def`"), ("moon", "cannot run in 'moon': known are loop, thread")],
+)
+def test_a_place_that_does_not_fit_is_refused(runs: Any, words: str) -> None:
+    with pytest.raises(RegistryError, match=words):
+        Registry().add(First, handle, runs=runs)
 
 
 def test_an_unknown_kind_is_not_found() -> None:

@@ -44,6 +44,9 @@ def test_each_default_of_the_table_is_true(variable: str) -> None:
         "the system's name": "tiles",
         "REDIS_URL": "None",
         "none": "None",
+        "no": "False",
+        "yes": "True",
+        "CONCURRENCY, at most the cores": "None",
     }
     said = table()[variable][1]
 
@@ -141,3 +144,18 @@ def test_a_lease_has_five_chances_and_the_worker_stops_itself_before_it_ends(
 
     assert settings.renew_ms * 5 == lease_ms
     assert settings.renew_ms * 4 <= settings.self_fence_ms < lease_ms
+
+
+def test_a_worker_process_is_told_what_its_supervisor_was_told() -> None:
+    parent = worker_settings(
+        {"REDIS_URL": "redis://:secret@host/3", "MILLSTREAM_WORKER_RETRIES_PER_S": "2.5"},
+        {"processes": 4, "lease_ms": 2_000, "metrics_port": 9_000, "concurrency": 7},
+        queue="tiles",
+    )
+
+    child = worker_settings(parent.of_process("w-1", "127.0.0.1"), {}, queue="other")
+
+    assert parent.is_supervised
+    assert not child.is_supervised
+    own = {"name": "w-1", "processes": 1, "metrics_port": 0}
+    assert child == parent.model_copy(update=own)

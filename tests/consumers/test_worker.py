@@ -12,7 +12,7 @@ from producers.client import Producer
 from producers.errors import JobFailedError
 from producers.order import new_job
 from streams.cancel import Cancellation
-from streams.dead import Replayed, replay
+from streams.replay import Replayed, replay
 from streams.server import Server
 from streams.state import State
 from tests.consumers.support.fleet import KEYS, Fleet, letters, report, texts, until_idle
@@ -142,8 +142,14 @@ async def test_a_dead_job_that_is_replayed_runs_again_and_keeps_its_history(
     assert await jobs.result(job.id, timeout=SOON) == {"attempt": 1}
     view = await jobs.get(job.id)
     assert (view.state, view.replays) == (State.COMPLETED, 1)
-    assert texts(view.history, "outcome") == ["error", "error", "error", "completed"]
-    assert texts(view.history, "attempt") == ["1", "2", "3", "1"]
+    assert texts(view.history, "outcome") == [
+        "error",
+        "error",
+        "error",
+        "replayed",
+        "completed",
+    ]
+    assert texts(view.history, "attempt") == ["1", "2", "3", "", "1"]
     assert await letters(client) == []
     fences = fleet.effects.fences()
     assert fences == sorted(set(fences))

@@ -9,8 +9,8 @@ from producers.client import Producer
 from producers.order import new_job
 from streams.embedded import EmbeddedServer
 from streams.state import State
-from tests.consumers.support.fleet import Fleet, letters, records, report, until_idle
-from tests.consumers.support.kinds import Failing, Gate, Note, Sleep, Stubborn
+from tests.consumers.support.fleet import Fleet, records, report, until_idle
+from tests.consumers.support.kinds import Gate, Note, Sleep, Stubborn
 from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import wait_until
 
@@ -68,37 +68,6 @@ async def test_a_busy_worker_notices_too_that_its_server_is_gone(
     assert worker.events("fetch_failed") == []
 
 
-async def test_a_flushed_server_gets_its_groups_again_and_new_jobs_run(
-    fleet: Fleet, own_server: EmbeddedServer
-) -> None:
-    worker = await fleet.start(own_server.url, environment=METRICS)
-
-    async with (
-        Redis.from_url(own_server.url) as client,
-        Producer.connect(own_server.url, queue="work") as jobs,
-    ):
-        await jobs.enqueue(Note(), id="before")
-        await until_idle(client)
-        assert await worker.get("/ready") == (200, "ok\n")
-        # Asked for again and again while it happens, or the red moment would be missed.
-        seen: list[tuple[int, str]] = []
-
-        async def turns_green_again() -> bool:
-            seen.append(await worker.get("/ready"))
-            return seen[-1][0] == 200 and len({status for status, _ in seen}) == 2
-
-        await client.flushall()
-        await wait_until(turns_green_again, "readiness goes red, then green")
-        recreated = await worker.says("groups_recreated")
-
-        assert recreated["created"] == 4
-        assert "lost" in recreated["hint"]
-        assert next(body for status, body in seen if status == 503).startswith("cannot fetch")
-        await jobs.enqueue(Note(), id="after")
-        await until_idle(client)
-        assert (await jobs.get("after")).state is State.COMPLETED
-
-
 async def test_a_handler_whose_job_was_flushed_away_is_stopped(
     fleet: Fleet, own_server: EmbeddedServer, tmp_path: Path
 ) -> None:
@@ -117,59 +86,6 @@ async def test_a_handler_whose_job_was_flushed_away_is_stopped(
         await jobs.enqueue(Note(), id="after")
         await until_idle(client)
         assert (await jobs.get("after")).state is State.COMPLETED
-
-
-async def test_a_full_server_still_records_how_jobs_end(
-    fleet: Fleet, own_server: EmbeddedServer, tmp_path: Path
-) -> None:
-    """It refuses new jobs, and lets those that it has accepted come to their end."""
-    gate = tmp_path / "gate"
-    await fleet.start(own_server.url, lease_ms=1_000)
-    async with (
-        Redis.from_url(own_server.url) as client,
-        Producer.connect(own_server.url, queue="work") as jobs,
-    ):
-        await jobs.enqueue(Gate(path=gate), id="good")
-        await jobs.enqueue(Failing(times=1), id="retried")
-        await jobs.enqueue(Gate(path=gate, then="fail"), id="bad", attempts=1)
-        await wait_until(lambda: len(fleet.effects.jobs("start")) >= 3, "all run")
-
-        await client.config_set("maxmemory", "1mb")
-        gate.touch()
-
-        async def all_have_ended() -> bool:
-            states = await records(client, ["good", "retried", "bad"], "state")
-            return states == [("completed",), ("completed",), ("dead",)]
-
-        await wait_until(all_have_ended, "each has ended as it should")
-        [letter] = await letters(client)
-        assert letter.last_error == "RuntimeError: the gate was a trap"
-
-
-async def test_an_outcome_whose_answer_was_lost_is_recorded_once(
-    fleet: Fleet, jobs: Producer, client: Redis, redis_url: str, tmp_path: Path
-) -> None:
-    """The settle arrives and is carried out; the worker hears nothing and repeats it."""
-    async with Proxy(redis_url) as proxy:
-        worker = await fleet.start(proxy.url)
-        # The first outcome of all would find that the server does not know the script.
-        await jobs.enqueue(Note(), id="before")
-        await until_idle(client)
-        job = await jobs.enqueue(Gate(path=tmp_path / "gate"))
-        await wait_until(lambda: job.id in fleet.effects.jobs("start"), "it runs")
-        proxy.set(Mode.DROP_REPLIES)
-        (tmp_path / "gate").touch()
-        await until_idle(client)
-        proxy.set(Mode.RESET)
-        await worker.says("settle_failed")
-        proxy.set(Mode.RELAY)
-        await jobs.enqueue(Note(), id="after")
-        await until_idle(client)
-
-        counters = (await report(client)).counters
-        assert (counters["completed"], counters.get("fenced", 0)) == (3, 0)
-        assert len((await jobs.get(job.id)).history) == 1
-        assert worker.events("outcome_fenced") == []
 
 
 async def test_a_worker_that_cannot_renew_stops_its_handlers_before_others_start_them(

@@ -162,12 +162,25 @@ def test_a_url_that_cannot_be_read_shows_no_part_of_its_password(
     assert is_one_line(refusal("tiles", REDIS_URL=url))
 
 
-async def test_a_redis_that_writes_nothing_to_disk_is_used_with_a_warning(
+def test_a_redis_that_writes_nothing_to_disk_is_refused_with_the_fix(
+    refusal: Refusal, own_server: EmbeddedServer, own_client: Redis
+) -> None:
+    own_client.config_set("appendonly", "no")
+
+    said = refusal("tiles", REDIS_URL=own_server.url)
+
+    assert is_one_line(said)
+    assert "CONFIG SET appendonly yes" in said
+    assert "MILLSTREAM_WORKER_REQUIRE_AOF=no" in said
+    assert own_client.keys("*") == []
+
+
+async def test_it_is_used_with_a_warning_where_jobs_may_be_lost(
     fleet: Fleet, own_server: EmbeddedServer, own_client: Redis
 ) -> None:
     own_client.config_set("appendonly", "no")
 
-    worker = await fleet.start(own_server.url)
+    worker = await fleet.start(own_server.url, environment={"MILLSTREAM_WORKER_REQUIRE_AOF": "no"})
 
     [warning] = worker.events("redis_without_aof")
     assert "appendonly yes" in warning["hint"]

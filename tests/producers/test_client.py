@@ -92,7 +92,7 @@ async def test_a_call_whose_answer_was_lost_may_be_repeated(
 ) -> None:
     """The library must not repeat by itself, and our own repetition makes no second job."""
     async with Proxy(redis_url) as proxy:
-        client = open_client(f"{proxy.url}?socket_timeout=0.2")
+        client = open_client(proxy.url, reply_timeout_s=0.2)
         producer = Producer(Server(client), queue.keys.queue)
         await producer.enqueue(Echo(), id="warm-up")
         proxy.set(Mode.DROP_REPLIES)

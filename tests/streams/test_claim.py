@@ -1,15 +1,18 @@
 """Taking over from lost consumers: all of it, once each, and with the loss on record."""
 
+import re
+
 import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.cancel import Cancellation
-from streams.claim import LOSSES_MAX, WINDOW_ROWS, Claimed
-from streams.job import Delivery
-from streams.keys import GROUP
+from streams.claim import WINDOW_ROWS, Claimed
+from streams.job import ALONE_LOSSES_MAX, SOLO_LOSSES_MAX, SUSPECT_LOSSES, Delivery
+from streams.keys import GROUP, NOBODY, NOBODY_SUSPECT
 from streams.priority import LEVELS, Priority
+from streams.scripts.loader import load
 from streams.settle import Settled, Verdict
 from streams.state import State
 from tests.support.queues import RETENTION, QueueUnderTest, job
@@ -149,57 +152,99 @@ async def test_streams_and_groups_that_are_not_there_are_passed_over(
     assert names(await queue.claim("two")) == ["a-0"]
 
 
-@pytest.mark.parametrize("losses_max", [0, 1, LOSSES_MAX])
-async def test_a_job_that_is_lost_too_often_is_dead_at_exactly_the_next_loss(
-    queue: QueueUnderTest, losses_max: int
-) -> None:
+async def test_a_suspect_is_dead_at_its_fourth_loss_alone(queue: QueueUnderTest) -> None:
+    """Two losses beside others make it a suspect and cost nothing; four alone are the end."""
     await queue.add(job(id="a", unique="u", attempts_max=9))
     lost = await queue.fetch_one("consumer-0")
-    for number in range(1, losses_max + 1):
+    suspected: list[bool] = []
+    for number in range(1, SUSPECT_LOSSES + ALONE_LOSSES_MAX):
         await queue.lapse(lost)
-        claimed = await queue.claim(f"consumer-{number}", losses_max=losses_max)
-        [lost] = claimed.deliveries
+        [lost] = (await queue.claim(f"consumer-{number}")).deliveries
+        suspected.append(lost.suspect)
+        assert lost.losses == number
     await queue.lapse(lost)
 
-    claimed = await queue.claim("last", losses_max=losses_max)
+    claimed = await queue.claim("last")
 
+    assert suspected == [False, True, True, True, True]
     assert names(claimed) == []
     assert [each.id for each in claimed.dead] == ["a"]
     letter, view = await queue.letter("a"), await queue.look("a")
-    assert (letter.cause, letter.losses) == ("lost too often", losses_max + 1)
-    assert [each["consumer"] for each in letter.history] == [
-        f"consumer-{number}" for number in range(losses_max + 1)
+    assert (letter.cause, letter.losses, view.losses, view.solo) == ("poison", 6, 6, 4)
+    assert [(each["consumer"], each.get("alone")) for each in letter.history] == [
+        ("consumer-0", None),
+        ("consumer-1", None),
+        ("consumer-2", True),
+        ("consumer-3", True),
+        ("consumer-4", True),
+        ("consumer-5", True),
     ]
-    assert (view.state, view.cause, view.history) == (
-        State.DEAD,
-        "lost too often",
-        letter.history,
-    )
+    assert (view.state, view.cause, view.history) == (State.DEAD, "poison", letter.history)
     assert (await queue.entries(), await queue.pending()) == ([], [])
     assert await queue.counter("dead") == 1
     assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.dead_ttl_ms
     assert (await queue.add(job(id="b", unique="u")))[0].is_new
 
 
-async def test_losses_are_counted_over_retries_too(queue: QueueUnderTest) -> None:
+async def test_losses_are_counted_over_retries_too_and_the_entry_tells_of_them(
+    queue: QueueUnderTest,
+) -> None:
     await queue.add(job(id="a", attempts_max=9))
-    for _ in range(2):
-        await queue.lapse(await queue.fetch_one("one"))
-        [claimed] = (await queue.claim("two", losses_max=2)).deliveries
-        await queue.settle(claimed, Verdict.RETRY)
+    seen: list[tuple[int, bool]] = []
+    for _ in range(SUSPECT_LOSSES + ALONE_LOSSES_MAX - 1):
+        fetched = await queue.fetch_one()
+        seen.append((fetched.losses, fetched.suspect))
+        await queue.settle(await queue.lose(fetched), Verdict.RETRY)
         await queue.promote()
-    await queue.lapse(await queue.fetch_one("one"))
+    lost = await queue.fetch_one()
+    seen.append((lost.losses, lost.suspect))
+    await queue.lapse(lost)
 
-    assert [each.id for each in (await queue.claim("two", losses_max=2)).dead] == ["a"]
+    assert seen == [(number, number >= SUSPECT_LOSSES) for number in range(6)]
+    assert [each.id for each in (await queue.claim("two")).dead] == ["a"]
+
+
+async def test_a_suspect_that_was_handed_back_is_for_claimers_only(queue: QueueUnderTest) -> None:
+    [healthy, other] = await held(queue, "one", 2, "a")
+    suspect = await queue.lose(other, SUSPECT_LOSSES)
+    for delivery in (healthy, suspect):
+        await queue.settle(delivery, Verdict.RELEASED)
+    owners = {entry: owner for entry, owner, _ in await queue.pending()}
+
+    fetched = await queue.fetch("two")
+    [claimed] = (await queue.claim("three")).deliveries
+
+    assert owners == {healthy.token.entry: NOBODY, suspect.token.entry: NOBODY_SUSPECT}
+    assert [each.id for each in fetched] == [healthy.id]
+    assert (claimed.id, claimed.suspect, claimed.losses) == (suspect.id, True, SUSPECT_LOSSES)
+    assert claimed.token.deliveries == suspect.token.deliveries + 1
+    assert (await queue.look(suspect.id)).solo == 0
+
+
+@pytest.mark.parametrize("times", [0, SUSPECT_LOSSES], ids=["healthy", "suspect"])
+async def test_what_nobody_has_is_claimed_without_waiting_for_a_lease(
+    queue: QueueUnderTest, times: int
+) -> None:
+    """A worker with a shorter lease may have handed it back, or the clock was put back."""
+    [delivery] = await held(queue, "one", 1, "a")
+    await queue.settle(await queue.lose(delivery, times), Verdict.RELEASED)
+    found = await queue.sweep()
+    owner = NOBODY_SUSPECT if times else NOBODY
+    entry = delivery.token.entry
+    await queue.client.xclaim(queue.stream(delivery.token), GROUP, owner, 0, [entry], justid=True)
+
+    [claimed] = (await queue.claim("two", found)).deliveries
+
+    assert claimed.id == "a-0"
 
 
 async def test_what_was_handed_back_is_claimed_and_is_no_loss(queue: QueueUnderTest) -> None:
     [delivery] = await held(queue, "one", 1, "a")
     await queue.settle(delivery, Verdict.RELEASED)
 
-    [claimed] = (await queue.claim("two", losses_max=0)).deliveries
+    [claimed] = (await queue.claim("two")).deliveries
 
-    assert (claimed.id, claimed.token.deliveries) == ("a-0", 2)
+    assert (claimed.id, claimed.token.deliveries, claimed.losses) == ("a-0", 2, 0)
     assert (await queue.look("a-0")).losses == 0
     assert await queue.counter("lost") == 0
 
@@ -209,7 +254,7 @@ async def test_an_orphan_of_ones_own_is_no_loss(queue: QueueUnderTest) -> None:
     [orphan] = await held(queue, "one", 1, "a")
     await queue.lapse(orphan)
 
-    [claimed] = (await queue.claim("one", losses_max=0)).deliveries
+    [claimed] = (await queue.claim("one")).deliveries
 
     assert (claimed.id, claimed.token.deliveries) == ("a-0", 2)
     assert (await queue.look("a-0")).losses == 0
@@ -323,15 +368,24 @@ async def test_racing_claimers_take_each_entry_once(queue: QueueUnderTest) -> No
 async def test_a_wish_to_cancel_outlives_a_claim_but_not_the_job(queue: QueueUnderTest) -> None:
     [lost] = await held(queue, "one", 1, "a")
     assert await queue.cancel("a-0") is Cancellation.ASKED
-    await queue.lapse(lost)
-    [claimed] = (await queue.claim("two", losses_max=1)).deliveries
-    assert (await queue.renew(claimed, consumer="two")).cancel == {claimed.token}
+    claimed = await queue.lose(lost, SUSPECT_LOSSES + ALONE_LOSSES_MAX - 1)
+    consumer = claimed.token.consumer
+    assert (await queue.renew(claimed, consumer=consumer)).cancel == {claimed.token}
     await queue.lapse(claimed)
 
-    await queue.claim("three", losses_max=1)
+    await queue.claim("last")
 
     assert (await queue.look("a-0")).state is State.DEAD
     assert await queue.client.exists(queue.keys.cancel) == 0
+
+
+def test_scripts_and_package_know_the_same_limits() -> None:
+    pattern = r"_LOSSES, SOLO_LOSSES_MAX, ALONE_LOSSES_MAX = (\d), (\d), (\d)"
+    found = re.search(pattern, load("claim").text)
+
+    assert found is not None
+    limits = (SUSPECT_LOSSES, SOLO_LOSSES_MAX, ALONE_LOSSES_MAX)
+    assert tuple(map(int, found.groups())) == limits
 
 
 async def test_nothing_to_claim_is_a_call_too(queue: QueueUnderTest) -> None:

@@ -5,14 +5,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import anyio
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from streams.connection import connected, open_blocking_client, open_client, shown_url
+from streams.connection import (
+    CONNECTIONS_MAX,
+    connected,
+    open_blocking_client,
+    open_client,
+    shown_url,
+)
 from streams.embedded import EmbeddedServer
 from streams.errors import ServerUnavailableError, SettingsError
+from tests.support.proxy import Mode, Proxy
 
 SECRET = "s3cr3t-Word"  # noqa: S105 - it opens nothing
 
@@ -172,3 +181,52 @@ async def test_no_command_is_sent_twice_by_the_client_library(redis_url: str) ->
         assert client.connection_pool.connection_kwargs["retry"].get_retries() == 0
     with open_blocking_client(redis_url) as blocking:
         assert blocking.connection_pool.connection_kwargs["retry"].get_retries() == 0
+
+
+@pytest.mark.parametrize(
+    "option", ["retry_on_timeout=true", "retry_on_error=x", "retry=3", "socket_timeout=0.1"]
+)
+def test_a_url_cannot_switch_repeats_on_or_cut_a_blocking_read_short(option: str) -> None:
+    for opened in (open_client, open_blocking_client):
+        with pytest.raises(SettingsError, match="options are db, protocol, ssl_ca_certs"):
+            opened(f"redis://localhost/0?{option}")
+
+
+async def test_a_connection_that_the_server_has_closed_is_not_handed_out(
+    own_server: EmbeddedServer,
+) -> None:
+    """The first call after a restart works, without anybody repeating it."""
+    async with connected(own_server.url) as client:
+        await anyio.to_thread.run_sync(own_server.restart)
+        assert await client.ping()
+
+
+async def test_who_finds_all_connections_taken_waits_for_one(redis_url: str) -> None:
+    async with connected(redis_url) as client:
+
+        async def wait_a_little() -> None:
+            await client.blpop(["nothing"], 0.05)
+
+        async with anyio.create_task_group() as many:
+            for _ in range(CONNECTIONS_MAX + 50):
+                many.start_soon(wait_a_little)
+        assert len(await client.client_list()) <= CONNECTIONS_MAX + 1
+
+
+async def test_a_cancelled_command_leaves_no_answer_to_the_next_one(redis_url: str) -> None:
+    async with connected(redis_url) as client:
+        for _ in range(20):
+            with anyio.move_on_after(0):
+                await client.echo("for nobody")
+            with anyio.move_on_after(0.001):
+                await client.blpop(["nothing"], 0.01)
+            assert await client.echo("for me") == b"for me"
+
+
+async def test_a_server_that_does_not_answer_is_given_up(redis_url: str) -> None:
+    async with Proxy(redis_url) as proxy, connected(proxy.url, reply_timeout_s=0.2) as client:
+        proxy.set(Mode.BLACKHOLE)
+        with pytest.raises(RedisTimeoutError):
+            await client.ping()
+        proxy.set(Mode.RELAY)
+        assert await client.ping()

@@ -1,14 +1,26 @@
-"""Dead letters: read, run again, deleted."""
+"""The stream of dead letters: read, found, deleted."""
 
 from typing import Any
 
 import orjson
 import pytest
 
-from streams.dead import PAGE, DeadLetter, Replayed, find_dead, purge
+from streams.dead import (
+    PAGE,
+    count_letters,
+    dead_letters,
+    find_dead,
+    last_letter,
+    look_up_dead,
+    purge,
+    still_there,
+)
 from streams.errors import UnknownJobError
-from streams.priority import LEVELS, Priority
-from streams.settle import Outcome, Settled, Verdict
+from streams.keys import Keys
+from streams.letter import DeadLetter
+from streams.priority import Priority
+from streams.replay import Replayed
+from streams.settle import Outcome, Verdict
 from streams.state import State
 from tests.support.queues import QueueUnderTest, job, row
 
@@ -22,143 +34,6 @@ async def dead(queue: QueueUnderTest, name: str = "a", **options: Any) -> DeadLe
     await queue.promote()
     await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="attempts used up")
     return await queue.letter(name)
-
-
-@pytest.mark.parametrize("priority", LEVELS)
-async def test_a_replayed_job_starts_from_its_first_attempt_where_it_was(
-    queue: QueueUnderTest, priority: Priority
-) -> None:
-    letter = await dead(queue, payload=b"\x00\xff", meta={"a": 1}, priority=priority)
-
-    assert await queue.replay(letter) is Replayed.READY
-
-    again = await queue.fetch_one()
-    assert (again.id, again.payload, again.meta) == ("a", b"\x00\xff", {"a": 1})
-    assert (again.attempt, again.token.level, again.flaw) == (1, priority.level, "")
-    assert again.epoch > 1
-    assert await queue.letters() == []
-    assert await queue.counter("replayed") == 1
-
-
-async def test_what_a_letter_says_of_a_death_is_not_sent_to_the_next_handler(
-    queue: QueueUnderTest,
-) -> None:
-    """The entry has the fields that it was sent with, and the counts of Millstream."""
-    await queue.add(job(id="a"))
-    first: Any = await queue.client.xrange(queue.keys.stream(Priority.NORMAL))
-    await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="x")
-
-    await queue.replay(await queue.letter("a"))
-
-    second: Any = await queue.client.xrange(queue.keys.stream(Priority.NORMAL))
-    assert set(second[0][1]) == set(first[0][1])
-
-
-async def test_a_replayed_job_is_live_and_its_record_says_so(queue: QueueUnderTest) -> None:
-    letter = await dead(queue)
-    before = await queue.look("a")
-
-    await queue.replay(letter)
-
-    view = await queue.look("a")
-    assert (view.state, view.attempt, view.losses, view.replays) == (State.READY, 1, 0, 1)
-    assert (view.cause, view.dead_entry, view.ended_ms) == ("", "", None)
-    assert view.history == before.history == letter.history
-    assert await queue.client.ttl(queue.keys.job("a")) == -1
-    assert await queue.client.ttl(queue.keys.history("a")) == -1
-
-
-async def test_the_history_grows_on_after_a_replay(queue: QueueUnderTest) -> None:
-    await queue.replay(await dead(queue))
-
-    await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="again", attempt=row(3))
-
-    letter = await queue.letter("a")
-    assert [each["attempt"] for each in letter.history] == [1, 2, 3]
-
-
-async def test_a_letter_brings_its_history_back_when_everything_beside_it_has_expired(
-    queue: QueueUnderTest,
-) -> None:
-    """Records live for weeks, letters until somebody looks at them."""
-    letter = await dead(queue)
-    await queue.client.delete(queue.keys.job("a"), queue.keys.history("a"))
-
-    assert await queue.replay(letter) is Replayed.READY
-
-    view = await queue.look("a")
-    assert view.history == letter.history
-    assert (view.state, view.kind, view.priority) == (State.READY, "test.echo", Priority.NORMAL)
-
-
-async def test_a_long_history_comes_back_within_its_bound(queue: QueueUnderTest) -> None:
-    await queue.add(job(id="a", attempts_max=1000))
-    for number in range(1, 61):
-        await queue.settle(await queue.fetch_one(), Verdict.RETRY, attempt=row(number))
-        await queue.promote()
-    await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="x", attempt=row(61))
-    kept = (await queue.look("a")).history
-    await queue.client.delete(queue.keys.job("a"), queue.keys.history("a"))
-
-    await queue.replay(await queue.letter("a"))
-
-    view = await queue.look("a")
-    assert view.history == kept
-    assert len(view.history) == 50
-
-
-async def test_a_job_that_lives_is_not_started_twice(queue: QueueUnderTest) -> None:
-    letter = await dead(queue)
-    await queue.client.delete(queue.keys.job("a"))
-    await queue.add(job(id="a"))
-    before = await queue.contents()
-
-    assert await queue.replay(letter) is Replayed.LIVE
-
-    assert await queue.contents() == before
-    await queue.fetch_one()
-    assert await queue.replay(letter) is Replayed.LIVE
-
-
-async def test_a_letter_is_replayed_once(queue: QueueUnderTest) -> None:
-    letter = await dead(queue)
-    await queue.replay(letter)
-    before = await queue.contents()
-
-    assert await queue.replay(letter) is Replayed.UNKNOWN
-    assert await queue.contents() == before
-
-
-async def test_a_letter_of_another_job_is_not_replayed_under_this_ones_name(
-    queue: QueueUnderTest,
-) -> None:
-    one, other = await dead(queue, "a"), await dead(queue, "b")
-    mixed = DeadLetter(
-        one.dead_entry,
-        other.id,
-        one.kind,
-        one.payload,
-        one.priority,
-        one.cause,
-        one.died_ms,
-        one.losses,
-        one.history,
-        one.fields,
-    )
-
-    assert await queue.replay(mixed) is Replayed.UNKNOWN
-
-
-async def test_a_stale_outcome_from_before_the_death_does_not_touch_the_replayed_job(
-    queue: QueueUnderTest,
-) -> None:
-    await queue.add(job(id="a"))
-    zombie = await queue.fetch_one()
-    await queue.settle(zombie, Verdict.DEAD, detail="x")
-    await queue.replay(await queue.letter("a"))
-
-    assert await queue.settle(zombie, Verdict.COMPLETED) is Settled.LOST
-    assert (await queue.look("a")).state is State.READY
 
 
 async def test_letters_come_oldest_first_over_many_pages(queue: QueueUnderTest) -> None:
@@ -191,10 +66,11 @@ async def test_the_last_error_is_that_of_the_last_attempt_that_has_one(
     await queue.settle(await queue.fetch_one(), Verdict.RETRY, attempt=failed)
     await queue.promote()
     await queue.lapse(await queue.fetch_one())
-    await queue.claim("two", losses_max=0)
+    [again] = (await queue.claim("two")).deliveries
+    await queue.settle(again, Verdict.DEAD, detail="x", attempt=b'{"outcome": "released"}')
 
     letter = await queue.letter("a")
-    assert [each.get("outcome") for each in letter.history] == [None, "lost"]
+    assert [each.get("outcome") for each in letter.history] == [None, "lost", "released"]
     assert letter.last_error == "ValueError: no such layer"
 
 
@@ -268,3 +144,70 @@ async def test_fields_that_a_sender_names_like_those_of_a_letter_cannot_forge_it
     assert letter.fields["entry"].decode() == delivery.token.entry
     assert len(letter.history) == 1
     assert await queue.replay(letter) is Replayed.READY
+
+
+async def test_letters_are_read_from_both_ends_and_between_two_places(
+    queue: QueueUnderTest,
+) -> None:
+    entries = [(await dead(queue, name)).dead_entry for name in "abcd"]
+
+    async def ids(**bounds: Any) -> list[str]:
+        return [each.id async for each in dead_letters(queue.client, queue.keys, **bounds)]
+
+    assert await ids(newest_first=True) == ["d", "c", "b", "a"]
+    assert await ids(first=f"({entries[0]}", last=entries[2]) == ["b", "c"]
+    assert await ids(last=f"({entries[2]}", newest_first=True) == ["b", "a"]
+    assert await last_letter(queue.client, queue.keys) == entries[3]
+    assert await last_letter(queue.client, Keys("empty")) == ""
+
+
+async def test_pages_of_large_letters_are_small(
+    queue: QueueUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page is held in memory; what it holds is bounded by its bytes as well."""
+    monkeypatch.setattr("streams.dead.PAGE", 3)
+    monkeypatch.setattr("streams.dead.PAGE_BYTES", 3_000)
+    for name in "abcdefgh":
+        await dead(queue, name, payload=b"x" * 2_000)
+    before: Any = await queue.client.info("commandstats")
+
+    assert "".join([each.id for each in await queue.letters()]) == "abcdefgh"
+
+    after: Any = await queue.client.info("commandstats")
+    calls = [stats["cmdstat_xrange"]["calls"] for stats in (before, after)]
+    # Three at once, then one at a time, and the last page, which is empty.
+    assert calls[1] - calls[0] == 1 + 5 + 1
+
+
+async def test_a_letter_whose_record_is_there_is_found_without_a_search(
+    queue: QueueUnderTest,
+) -> None:
+    letter = await dead(queue)
+
+    assert await look_up_dead(queue.client, queue.keys, "a") == letter
+    await queue.client.delete(queue.keys.job("a"))
+    assert await look_up_dead(queue.client, queue.keys, "a") is None
+    assert await find_dead(queue.client, queue.keys, "a") == letter
+
+
+async def test_a_letter_that_somebody_wrote_by_hand_hides_no_other(queue: QueueUnderTest) -> None:
+    await queue.client.xadd(
+        queue.keys.dead,
+        {"died_ms": "soon", "history": "[1, {", "losses": b"\xff", "priority": "no"},
+    )
+    await queue.client.xadd(queue.keys.dead, {"history": "[1, {}]"})
+    await dead(queue)
+
+    first, second, third = await queue.letters()
+    assert (first.history, first.losses, first.priority) == ((), 0, Priority.NORMAL)
+    assert first.died_ms == int(first.dead_entry.partition("-")[0])
+    assert (second.history, third.id) == (({},), "a")
+    assert await purge(queue.server, queue.keys, [first, second]) == 2
+
+
+async def test_it_is_known_which_letters_are_still_there(queue: QueueUnderTest) -> None:
+    one, other = await dead(queue, "a"), await dead(queue, "b")
+    await purge(queue.server, queue.keys, [one])
+
+    assert await still_there(queue.client, queue.keys, [one, other]) == 1
+    assert await count_letters(queue.client, queue.keys) == 1

@@ -51,6 +51,7 @@ async def test_what_is_sent_is_what_arrives(queue: QueueUnderTest) -> None:
         unique="slot",
         meta={"tenant": "ä", "deep": [1, {"a": None}]},
         traceparent="00-ab-cd-01",
+        schema_version=4,
     )
     await queue.add(sent)
 
@@ -60,6 +61,7 @@ async def test_what_is_sent_is_what_arrives(queue: QueueUnderTest) -> None:
     assert (delivery.attempt, delivery.attempts_max, delivery.timeout_ms) == (1, 7, 1234)
     assert (delivery.unique, delivery.meta) == (sent.unique, sent.meta)
     assert (delivery.traceparent, delivery.epoch, delivery.flaw) == (sent.traceparent, 0, "")
+    assert delivery.schema_version == 4
     assert 0 <= int(delivery.token.entry.partition("-")[0]) - delivery.enqueued_ms < 1000
 
 

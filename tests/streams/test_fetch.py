@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
 from streams.fetch import FETCH_MAX, GUARANTEE_WINDOW, wait_for_one
-from streams.groups import is_group_lost
 from streams.job import Delivery
 from streams.keys import GROUP, NOBODY
 from streams.priority import LEVELS, Priority
 from streams.settle import Verdict
+from streams.trouble import is_group_lost
 from tests.support.queues import QueueUnderTest, job
 
 pytestmark = pytest.mark.leaves_jobs

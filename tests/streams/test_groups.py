@@ -1,14 +1,18 @@
 """Streams and groups: made once, made again, and known to be gone."""
 
+from dataclasses import replace
+
+import anyio
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from streams.fetch import wait_for_one
-from streams.groups import ensure_groups, is_group_lost
+from streams.groups import ensure_groups
 from streams.keys import GROUP, Keys
 from streams.priority import Priority
+from streams.trouble import is_group_lost
 from tests.support.queues import QueueUnderTest, job
 
 pytestmark = pytest.mark.leaves_jobs
@@ -17,15 +21,62 @@ pytestmark = pytest.mark.leaves_jobs
 async def test_groups_are_made_once(client: Redis) -> None:
     keys = Keys("test")
 
-    assert await ensure_groups(client, keys) == 4
-    assert await ensure_groups(client, keys) == 0
+    made = await ensure_groups(client, keys)
+    again = await ensure_groups(client, keys)
+
+    assert (made.created, made.streams_missing) == (4, 4)
+    assert (again.created, again.streams_missing) == (0, 0)
+    assert made.generation == again.generation != ""
 
 
 async def test_only_what_is_missing_is_made(queue: QueueUnderTest) -> None:
     await queue.client.delete(queue.keys.stream(Priority.LOW))
     await queue.client.xgroup_destroy(queue.keys.stream(Priority.HIGH), GROUP)
 
-    assert await ensure_groups(queue.client, queue.keys) == 2
+    found = await ensure_groups(queue.client, queue.keys)
+
+    assert (found.created, found.streams_missing) == (2, 1)
+
+
+async def test_a_queue_that_was_flushed_is_another_one(queue: QueueUnderTest) -> None:
+    before = await ensure_groups(queue.client, queue.keys)
+    await queue.client.flushdb()
+
+    after = await ensure_groups(queue.client, queue.keys)
+
+    assert (after.created, after.streams_missing) == (4, 4)
+    assert after.generation != before.generation
+
+
+async def test_workers_agree_on_the_generation(queue: QueueUnderTest) -> None:
+    await queue.client.flushdb()
+    found: list[str] = []
+
+    async def ensure() -> None:
+        found.append((await ensure_groups(queue.client, queue.keys)).generation)
+
+    async with anyio.create_task_group() as workers:
+        for _ in range(5):
+            workers.start_soon(ensure)
+
+    assert len(set(found)) == 1
+
+
+async def test_where_nothing_is_missing_nothing_is_written(queue: QueueUnderTest) -> None:
+    """Or no worker could start on a server that is full, and nothing would ever drain it."""
+    known = await ensure_groups(queue.client, queue.keys)
+    before = await queue.client.info("commandstats")
+
+    assert await ensure_groups(queue.client, queue.keys) == replace(known, created=0)
+
+    after = await queue.client.info("commandstats")
+    written = {name for name in after if after[name] != before.get(name)}
+    assert written == {
+        "cmdstat_xpending",
+        "cmdstat_exists",
+        "cmdstat_hget",
+        "cmdstat_info",
+    }
 
 
 async def test_a_group_that_is_there_keeps_its_place(queue: QueueUnderTest) -> None:

@@ -97,6 +97,8 @@ def test_every_documented_field_is_read() -> None:
         ({"attempts": b"3.0"}, "attempts: must be a whole number"),
         ({"attempts": "٣".encode()}, "attempts: must be a whole number"),
         ({"attempt": b"0"}, "attempt: must be a whole number from 1"),
+        ({"schema_version": b"0"}, "schema_version: must be a whole number from 1 to 1000000"),
+        ({"schema_version": b"two"}, "schema_version: must be a whole number"),
         ({"timeout_ms": b"soon"}, "timeout_ms: must be a whole number"),
         ({"epoch": b"1e3"}, "epoch: must be a whole number"),
         ({"enqueued_ms": b"9" * 17}, "enqueued_ms: must be a whole number"),

@@ -80,6 +80,7 @@ async def test_a_job_after_all_that_can_happen_to_it(queue: QueueUnderTest) -> N
         "lost",
         "error",
         "error",
+        "replayed",
         "error",
     ]
     assert view.history[1]["consumer"] == "one"

@@ -27,11 +27,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from streams.cancel import Cancellation
-from streams.dead import DeadLetter, Replayed, purge
+from streams.dead import purge
 from streams.enqueue import Acceptance
-from streams.job import Delivery, Token
-from streams.keys import NOBODY
+from streams.job import ALONE_LOSSES_MAX, SOLO_LOSSES_MAX, SUSPECT_LOSSES, Delivery, Token
+from streams.keys import NOBODIES, NOBODY_SUSPECT
+from streams.letter import DeadLetter
 from streams.priority import LEVELS, Priority
+from streams.replay import Replayed
 from streams.settle import Settled, Verdict
 from streams.state import ENDS, State
 from tests.support.queues import QueueUnderTest, job
@@ -39,10 +41,10 @@ from tests.support.snapshots import snapshot
 
 RUNS = int(os.environ.get("MILLSTREAM_LIFECYCLE_RUNS", "20"))
 STEPS = 50
-LOSSES_MAX = 1
 IDS, SLOTS, CONSUMERS = ("a", "b", "c", "d", "e", "f"), ("", "u", "v"), ("one", "two", "three")
 #: What a verdict adds to the history, which is what the attempt's row says.
 SAID = "error"
+COMING_BACK = {*Verdict} - {Verdict.COMPLETED, Verdict.DEAD, Verdict.CANCELLED}
 
 Answer = TypeVar("Answer")
 
@@ -63,12 +65,23 @@ class Life:
     fence: int = 0
     attempt: int = 1
     losses: int = 0
+    solo: int = 0
     released: int = 0
     replays: int = 0
     wanted: bool = False
     """Somebody asked for its end while it ran."""
     history: list[str] = field(default_factory=list)
     letter: str = ""
+
+    @property
+    def is_kept_for_claimers(self) -> bool:
+        """It was handed back as a suspect: no fetch takes it."""
+        return self.handed_back and self.losses >= SUSPECT_LOSSES
+
+    def is_lost(self) -> None:
+        """Its consumer is gone; what is a suspect ran alone."""
+        self.solo += self.losses >= SUSPECT_LOSSES
+        self.losses += 1
 
     def ends(self, state: State) -> None:
         self.state, self.token, self.handed_back, self.wanted = state, None, False, False
@@ -129,7 +142,8 @@ class Lifecycle(RuleBasedStateMachine):
             self.settle: 5 if self.some(State.RUNNING) else 0,
             self.settle_again: 2 if self.held else 0,
             self.renew: 1 if self.held else 0,
-            self.claim: 2 if self.some(State.RUNNING) or self.waiting_back() else 0,
+            self.claim: 4 if self.some(State.RUNNING) or self.waiting_back() else 0,
+            self.abandon: 2 if self.some(State.RUNNING) else 0,
             self.promote: 2 if self.some(State.DELAYED) else 0,
             self.cancel: 1,
             self.replay: 1 if self.letters else 0,
@@ -167,7 +181,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.count("enqueued")
 
     def fetch(self, data: st.DataObject) -> None:
-        waiting = self.some(State.READY)
+        waiting = [each for each in self.some(State.READY) if not each.is_kept_for_claimers]
         back = {each.id for each in waiting if each.handed_back}
         consumer, slots = data.draw(st.sampled_from(CONSUMERS)), data.draw(st.integers(1, 4))
         served = data.draw(st.integers(0, 30))
@@ -211,8 +225,12 @@ class Lifecycle(RuleBasedStateMachine):
             self.count("fenced", 0 if repeated else 1)
             return
         assert answer is Settled.RECORDED
-        if life.wanted and verdict in {Verdict.RETRY, Verdict.PARKED, Verdict.RELEASED}:
+        if life.wanted and verdict in COMING_BACK:
             verdict = Verdict.CANCELLED
+        if verdict is Verdict.CRASHED:
+            life.losses += 1
+            life.solo += 1
+            verdict = Verdict.DEAD if life.solo >= SOLO_LOSSES_MAX else verdict
         life.recorded = delivery.token
         if verdict is not Verdict.PARKED:
             life.history.append(SAID)
@@ -221,7 +239,7 @@ class Lifecycle(RuleBasedStateMachine):
             life.ends(State.READY)
             life.handed_back = True
             life.released += 1
-        elif verdict in {Verdict.RETRY, Verdict.PARKED}:
+        elif verdict in COMING_BACK:
             life.ends(State.DELAYED)
             life.attempt += verdict is Verdict.RETRY
         else:
@@ -258,25 +276,46 @@ class Lifecycle(RuleBasedStateMachine):
         back, consumer = self.waiting_back(), data.draw(st.sampled_from(CONSUMERS))
         self.do(self.queue.lapse(*silent))
 
-        claimed = self.do(self.queue.claim(consumer, losses_max=LOSSES_MAX))
+        claimed = self.do(self.queue.claim(consumer))
 
-        died: set[str] = set()
-        for lost in silent:
-            life = self.jobs[lost.id]
-            if lost.token.consumer != consumer:
-                life.losses += 1
-                life.history.append("lost")
-                self.count("lost")
-            if life.losses > LOSSES_MAX:
-                died.add(life.id)
+        died = self.lost([each for each in silent if each.token.consumer != consumer])
         assert {each.id for each in claimed.dead} == died
         assert {each.id for each in claimed.deliveries} == ({*back} | {x.id for x in silent}) - died
-        for name in died:
-            self.count("dead")
-            self.jobs[name].recorded = None
-            self.ended(self.jobs[name], State.DEAD)
         for delivery in claimed.deliveries:
+            assert delivery.losses == self.jobs[delivery.id].losses
             self.starts(delivery)
+
+    def abandon(self, data: st.DataObject) -> None:
+        """A consumer is seen to die, or finds what it never learned that it has."""
+        running = [each for each in self.held if self.runs(each)]
+        consumer = data.draw(st.sampled_from(sorted({each.token.consumer for each in running})))
+        cause = data.draw(st.sampled_from(["", "killed by SIGKILL"]))
+        gone = [each for each in running if each.token.consumer == consumer]
+
+        abandoned = self.do(self.queue.abandon(consumer, cause=cause))
+
+        died = self.lost(gone) if cause else set[str]()
+        assert {each.id for each in abandoned.dead} == died
+        assert {each.id for each in abandoned.handed_back} == {each.id for each in gone} - died
+        for each in abandoned.handed_back:
+            life = self.jobs[each.id]
+            life.state, life.token, life.handed_back = State.READY, None, True
+        self.count("abandoned", len(abandoned.handed_back))
+
+    def lost(self, deliveries: list[Delivery]) -> set[str]:
+        """Their consumers died; returns the jobs for which that was one loss too many."""
+        died: set[str] = set()
+        for delivery in deliveries:
+            life = self.jobs[delivery.id]
+            alone = life.losses >= SUSPECT_LOSSES
+            life.is_lost()
+            life.history.append("lost")
+            self.count("lost")
+            if alone and life.solo >= ALONE_LOSSES_MAX:
+                died.add(life.id)
+                self.count("dead")
+                self.ended(life, State.DEAD)
+        return died
 
     def waiting_back(self) -> list[str]:
         return [life.id for life in self.jobs.values() if life.handed_back]
@@ -323,16 +362,23 @@ class Lifecycle(RuleBasedStateMachine):
         if life and life.state not in ENDS:
             assert answer is Replayed.LIVE
             return
+        slot = letter.fields.get("unique", b"").decode()
+        if self.slots.get(slot, letter.id) != letter.id:
+            assert answer is Replayed.TAKEN
+            return
         assert answer is Replayed.READY
         del self.letters[letter.dead_entry]
         self.count("replayed")
-        again = Life(letter.id, letter.priority, letter.fields.get("unique", b"").decode())
+        again = Life(letter.id, letter.priority, slot)
         again.history = [str(each["outcome"]) for each in letter.history]
         if life:
             again.history = life.history or again.history
             again.released, again.replays = life.released, life.replays
             again.fence = life.fence if life.letter == letter.dead_entry else 0
         again.replays += 1
+        if slot:
+            self.slots[slot] = letter.id
+        again.history.append("replayed")
         self.jobs[letter.id] = again
 
     def purge(self, data: st.DataObject) -> None:
@@ -366,12 +412,15 @@ class Lifecycle(RuleBasedStateMachine):
             life.id: State.READY if life.state is State.RUNNING else life.state
             for life in self.jobs.values()
         }
-        assert {row for row in found.pending if row[2] != NOBODY} == {
+        assert {row for row in found.pending if row[2] not in NOBODIES} == {
             (token.level, token.entry, token.consumer, token.deliveries)
             for life in self.jobs.values()
             if (token := life.token)
         }
-        assert sum(row[2] == NOBODY for row in found.pending) == len(self.waiting_back())
+        assert sum(row[2] in NOBODIES for row in found.pending) == len(self.waiting_back())
+        assert sum(row[2] == NOBODY_SUSPECT for row in found.pending) == sum(
+            life.is_kept_for_claimers for life in self.jobs.values()
+        )
         assert found.letters == self.letters.keys()
         assert found.slots == self.slots
         assert found.wanted == {life.id for life in self.jobs.values() if life.wanted}
@@ -381,13 +430,9 @@ class Lifecycle(RuleBasedStateMachine):
     def each_record_tells_what_has_happened(self) -> None:
         for life in self.jobs.values():
             view = self.do(self.queue.look(life.id))
-            assert (view.state, view.attempt, view.losses, view.released, view.replays) == (
-                life.state,
-                life.attempt,
-                life.losses,
-                life.released,
-                life.replays,
-            )
+            counts = (life.attempt, life.losses, life.solo, life.released, life.replays)
+            assert view.state is life.state
+            assert (view.attempt, view.losses, view.solo, view.released, view.replays) == counts
             assert [each["outcome"] for each in view.history] == life.history
             assert view.owner == (life.token.consumer if life.token else "")
             assert (view.state is State.DEAD) == bool(view.dead_entry)

@@ -15,6 +15,7 @@ from streams.dead import purge
 from streams.embedded import EmbeddedServer
 from streams.fetch import wait_for_one
 from streams.inspection import inspect_queue
+from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES, Delivery
 from streams.priority import LEVELS, Priority
 from streams.renew import Renewal
 from streams.settle import Outcome, Settled, Verdict
@@ -71,6 +72,7 @@ async def test_a_repeated_job_is_answered_because_nothing_is_added(queue: QueueU
         (Verdict.COMPLETED, State.COMPLETED),
         (Verdict.RETRY, State.DELAYED),
         (Verdict.PARKED, State.DELAYED),
+        (Verdict.CRASHED, State.DELAYED),
         (Verdict.DEAD, State.DEAD),
         (Verdict.RELEASED, State.READY),
         (Verdict.CANCELLED, State.CANCELLED),
@@ -117,19 +119,62 @@ async def test_leases_are_renewed_and_wishes_to_cancel_are_told(queue: QueueUnde
     assert await queue.sweep() == []
 
 
+async def lost_to_the_brink(queue: QueueUnderTest, delivery: Delivery) -> Delivery:
+    """Its next loss is its end."""
+    return await queue.lose(delivery, SUSPECT_LOSSES + ALONE_LOSSES_MAX - 1)
+
+
 async def test_lapsed_jobs_are_claimed_or_die_of_it(queue: QueueUnderTest) -> None:
     await queue.add(*(job(id=name) for name in ("claimed", "poison", "deleted")))
     held = {each.id: each for each in await queue.fetch()}
-    await queue.lapse(held["poison"])
-    [again] = (await queue.claim("two")).deliveries
-    await queue.lapse(held["claimed"], again, held["deleted"])
-    await queue.client.xdel(queue.stream(again.token), held["deleted"].token.entry)
+    poison = await lost_to_the_brink(queue, held["poison"])
+    await queue.lapse(held["claimed"], poison, held["deleted"])
+    await queue.client.xdel(queue.stream(poison.token), held["deleted"].token.entry)
     await fill_up(queue)
 
-    claimed = await queue.claim("three", losses_max=1)
+    claimed = await queue.claim("last")
 
     assert [each.id for each in claimed.deliveries] == ["claimed"]
-    assert {letter.cause for letter in await queue.letters()} == {"lost too often", "body lost"}
+    assert {letter.cause for letter in await queue.letters()} == {"poison", "body lost"}
+
+
+@pytest.mark.parametrize("cause", ["", "killed by SIGKILL"])
+async def test_what_a_dead_consumer_had_is_handed_back_or_dies_of_it(
+    queue: QueueUnderTest, cause: str
+) -> None:
+    await queue.add(*(job(id=name) for name in ("back", "suspect", "poison", "deleted")))
+    held = {each.id: each for each in await queue.fetch()}
+    await lost_to_the_brink(queue, held["poison"])
+    await queue.lose(held["suspect"], SUSPECT_LOSSES)
+    await queue.client.xdel(queue.stream(held["back"].token), held["deleted"].token.entry)
+    owners = {owner for _, owner, _ in await queue.pending()}
+    await fill_up(queue)
+
+    abandoned = [await queue.abandon(owner, cause=cause) for owner in sorted(owners)]
+
+    dead = {each.id for part in abandoned for each in part.dead} - {"poison", "back", "suspect"}
+    assert dead == {f"normal-{held['deleted'].token.entry}"}
+    assert {each.id for part in abandoned for each in part.handed_back} == {
+        "back",
+        "suspect",
+        *(() if cause else ("poison",)),
+    }
+
+
+async def test_a_crash_of_a_child_is_recorded_or_the_end(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"), job(id="b"))
+    first, second = await queue.fetch()
+    await queue.settle(first, Verdict.CRASHED, detail="killed by SIGSEGV")
+    await queue.promote()
+    first = await queue.fetch_one()
+    await fill_up(queue)
+
+    for delivery in (first, second):
+        answer = await queue.settle(delivery, Verdict.CRASHED, detail="killed by SIGSEGV")
+        assert answer is Settled.RECORDED
+
+    assert (await queue.look("a")).cause == "poison: killed by SIGSEGV"
+    assert (await queue.look("b")).state is State.DELAYED
 
 
 async def test_jobs_are_fetched_from_all_levels_and_those_handed_back_too(

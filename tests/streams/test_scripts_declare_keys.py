@@ -15,23 +15,31 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from streams.audit.audit import _Audit
+from streams.audit.places import places_of
 from streams.cancel import Cancellation
-from streams.dead import Replayed, purge
+from streams.dead import purge
 from streams.delayed import _PROMOTE, _row, promote_due
+from streams.doctor.queue import take_queue_vitals
 from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
+from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.keys import GROUP, Keys
 from streams.priority import LEVELS, Priority
 from streams.renew import Renewal
+from streams.replay import Replayed
 from streams.scripts.loader import Call, Script
 from streams.server import BlockingServer, Server, server_facts
 from streams.settle import Outcome, Settled, Verdict
 from streams.state import State
+from streams.why.explain import why
 from streams.workers import retire
 from tests.support.queues import RETENTION, QueueUnderTest, job, row
 
 USER = "tester"
 VERDICTS = list(Verdict)
+#: The next loss is the end.
+TO_THE_BRINK = SUSPECT_LOSSES + ALONE_LOSSES_MAX - 1
 
 
 def rules(call: Call) -> list[str]:
@@ -188,20 +196,35 @@ async def test_claim(queue: QueueUnderTest) -> None:
     await queue.add(*(job(id=name, unique=name) for name in names))
     await queue.add_raw({"kind": "a", "payload": "{}"})
     held = {each.id: each for each in await queue.fetch()}
-    await queue.lapse(held["poison"])
-    [again] = (await queue.claim("two")).deliveries
+    poison = await queue.lose(held.pop("poison"), TO_THE_BRINK)
     await queue.settle(held.pop("back"), Verdict.RELEASED)
-    await queue.lapse(again, *(each for name, each in held.items() if name != "alive"))
-    await queue.client.xdel(queue.stream(again.token), held["deleted"].token.entry)
+    await queue.lapse(poison, *(each for name, each in held.items() if name != "alive"))
+    await queue.client.xdel(queue.stream(poison.token), held["deleted"].token.entry)
     found = await queue.sweep()
     await queue.renew(held["own"])
 
-    claimed = await queue.claim("three", found, losses_max=1)
+    claimed = await queue.claim("three", found)
 
     assert {each.id for each in claimed.deliveries} == {"claimed", "back", "normal-" + _raw(held)}
-    assert {letter.cause for letter in await queue.letters()} == {"lost too often", "body lost"}
+    assert {letter.cause for letter in await queue.letters()} == {"poison", "body lost"}
     await queue.lapse(*claimed.deliveries)
-    assert len((await queue.claim("three", losses_max=1)).deliveries) == 3
+    assert len((await queue.claim("three")).deliveries) == 3
+
+
+@pytest.mark.parametrize("cause", ["", "killed by SIGKILL"])
+async def test_abandon(queue: QueueUnderTest, cause: str) -> None:
+    names = ("back", "suspect", "poison", "deleted")
+    await queue.add(*(job(id=name, unique=name) for name in names))
+    held = {each.id: each for each in await queue.fetch()}
+    await queue.lose(held["poison"], TO_THE_BRINK)
+    await queue.lose(held["suspect"], 2)
+    await queue.client.xdel(queue.stream(held["back"].token), held["deleted"].token.entry)
+    owners = {owner for _, owner, _ in await queue.pending()}
+
+    abandoned = [await queue.abandon(owner, cause=cause) for owner in sorted(owners)]
+
+    assert sum(len(part.dead) for part in abandoned) == (2 if cause else 1)
+    assert sum(len(part.handed_back) for part in abandoned) == (2 if cause else 3)
 
 
 def _raw(held: dict[str, Any]) -> str:
@@ -338,3 +361,17 @@ async def test_retire(queue: QueueUnderTest) -> None:
     assert await retire(queue.server, queue.keys, ["done", "busy", "nobody"]) == ["done", "nobody"]
     await queue.client.delete(*queue.keys.streams.values())
     assert await retire(queue.server, queue.keys, ["busy"]) == ["busy"]
+
+
+async def test_why_doctor_and_audit(queue: QueueUnderTest) -> None:
+    await queue.add(
+        job(id="waits", unique="slot"), job(id="runs"), job(id="later", delay_ms=60_000)
+    )
+    await queue.fetch_one()
+
+    for job_id in ("waits", "runs", "later", "normal-1-0"):
+        assert (await why(queue.server, queue.keys, job_id)).id == job_id
+    assert (await take_queue_vitals(queue.server, queue.keys)).groupless == ()
+    assert (await places_of(queue.server, queue.keys, "runs", {(3, "1-0")})).state is State.READY
+    report = await _Audit(queue.server, queue.keys, lambda _what, _count: None).run()
+    assert (report.is_clean, report.seen["entries"]) == (True, 2)

@@ -39,6 +39,16 @@ def test_a_server_that_is_too_old_is_refused(version: str) -> None:
         require_safe(replace(SAFE, version=version))
 
 
+def test_a_server_without_an_append_only_file_is_refused_with_the_fix() -> None:
+    """Snapshots alone lose what came after the last one."""
+    with pytest.raises(UnsafeServerError, match="CONFIG SET appendonly yes"):
+        require_safe(replace(SAFE, aof_enabled=False))
+
+
+def test_it_is_taken_where_jobs_may_be_lost() -> None:
+    require_safe(replace(SAFE, aof_enabled=False), aof=False)
+
+
 def test_a_replica_is_refused() -> None:
     with pytest.raises(UnsafeServerError, match="is a slave and cannot be written to"):
         require_safe(replace(SAFE, role="slave"))

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from streams.cancel import Cancellation
-from streams.job import Delivery
+from streams.job import SUSPECT_LOSSES, Delivery
 from streams.jobs import peek_state
 from streams.keys import NOBODY
 from streams.priority import LEVELS, Priority
@@ -20,7 +20,24 @@ pytestmark = pytest.mark.leaves_jobs
 LOST, RECORDED, REPEATED = Settled.LOST, Settled.RECORDED, Settled.REPEATED
 VERDICTS = list(Verdict)
 ENDING = [Verdict.COMPLETED, Verdict.DEAD, Verdict.CANCELLED]
-COMING_BACK = [Verdict.RETRY, Verdict.PARKED, Verdict.RELEASED]
+COMING_BACK = [
+    Verdict.RETRY,
+    Verdict.PARKED,
+    Verdict.SNOOZED,
+    Verdict.CRASHED,
+    Verdict.RELEASED,
+]
+#: Where a job is after each of them.
+AFTER = {
+    Verdict.COMPLETED: State.COMPLETED,
+    Verdict.RETRY: State.DELAYED,
+    Verdict.PARKED: State.DELAYED,
+    Verdict.SNOOZED: State.DELAYED,
+    Verdict.CRASHED: State.DELAYED,
+    Verdict.DEAD: State.DEAD,
+    Verdict.RELEASED: State.READY,
+    Verdict.CANCELLED: State.CANCELLED,
+}
 
 
 async def taken(queue: QueueUnderTest, **options: Any) -> Delivery:
@@ -97,6 +114,47 @@ async def test_a_reason_to_park_is_forgotten_when_the_job_is_tried(queue: QueueU
     await queue.settle(await queue.fetch_one(), Verdict.RETRY, delay_ms=60_000)
 
     assert (await queue.look("a")).parked == ""
+
+
+async def test_a_crash_alone_costs_no_attempt_and_the_second_one_is_the_end(
+    queue: QueueUnderTest,
+) -> None:
+    first = await taken(queue, attempts_max=1, unique="u")
+    words = "killed by SIGSEGV"
+
+    assert await queue.settle(first, Verdict.CRASHED, detail=words, delay_ms=60_000) is RECORDED
+
+    view = await queue.look("a")
+    assert (view.state, view.attempt, view.losses, view.solo) == (State.DELAYED, 1, 1, 1)
+    assert (view.parked, view.history) == ("", (orjson.loads(row(1)),))
+    assert view.due_ms is not None
+    assert view.due_ms - int(first.token.entry.partition("-")[0]) >= 60_000
+    await queue.make_due("a")
+    await queue.promote()
+    second = await queue.fetch_one()
+    assert (second.attempt, second.losses) == (1, 1)
+    assert second.fence > first.fence
+    assert await queue.settle(second, Verdict.CRASHED, detail=words) is RECORDED
+    view, letter = await queue.look("a"), await queue.letter("a")
+    assert (view.state, view.cause) == (State.DEAD, f"poison: {words}")
+    assert (letter.cause, letter.losses, len(letter.history)) == (f"poison: {words}", 2, 2)
+    assert (await queue.entries(), await queue.pending()) == ([], [])
+    assert (await queue.counter("crashed"), await queue.counter("dead")) == (1, 1)
+    assert await queue.counter("lost") == 0
+    assert (await queue.add(job(id="b", unique="u")))[0].is_new
+
+
+async def test_a_crash_alone_counts_after_losses_beside_others_and_a_replay_forgives_all(
+    queue: QueueUnderTest,
+) -> None:
+    suspect = await queue.lose(await taken(queue), SUSPECT_LOSSES + 1)
+    await queue.settle(suspect, Verdict.CRASHED)
+
+    letter = await queue.letter("a")
+    assert (letter.cause, letter.losses) == ("poison", SUSPECT_LOSSES + 2)
+    await queue.replay(letter)
+    view, again = await queue.look("a"), await queue.fetch_one()
+    assert (view.losses, view.solo, again.losses, again.suspect) == (0, 0, 0, False)
 
 
 async def test_dead_tells_the_whole_story_in_its_letter(queue: QueueUnderTest) -> None:
@@ -190,12 +248,7 @@ async def test_one_call_ends_many_in_their_order_and_a_stale_one_stops_no_other(
     assert answers == [LOST if n == 2 else RECORDED for n in range(len(VERDICTS))]
     states = {n: (await queue.look(n)).state for n in held}
     assert states == {
-        "0": State.COMPLETED,
-        "1": State.DELAYED,
-        "2": State.RUNNING,
-        "3": State.DEAD,
-        "4": State.READY,
-        "5": State.CANCELLED,
+        str(n): State.RUNNING if n == 2 else AFTER[verdict] for n, verdict in enumerate(VERDICTS)
     }
 
 
@@ -263,17 +316,7 @@ async def test_an_entry_that_was_sent_by_a_plain_xadd_gets_its_record_at_its_fir
     assert answer is RECORDED
     assert (view.kind, view.priority) == ("test.echo", Priority.LOW)
     assert (await queue.record(view.id))["id"] == view.id
-    assert (
-        view.state
-        is {
-            Verdict.COMPLETED: State.COMPLETED,
-            Verdict.RETRY: State.DELAYED,
-            Verdict.PARKED: State.DELAYED,
-            Verdict.DEAD: State.DEAD,
-            Verdict.RELEASED: State.READY,
-            Verdict.CANCELLED: State.CANCELLED,
-        }[verdict]
-    )
+    assert view.state is AFTER[verdict]
 
 
 async def test_a_raw_entry_keeps_its_id_and_foreign_fields_over_its_attempts(
@@ -389,21 +432,86 @@ async def test_an_end_stays_what_it_was_although_another_one_was_asked_for(
     assert await queue.client.exists(queue.keys.cancel) == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="two plain XADDs with one id share one place among the delayed jobs",
-)
-async def test_two_raw_entries_with_one_id_are_two_jobs_to_their_ends(
-    queue: QueueUnderTest,
-) -> None:
-    """docs/wire.md: each XADD is an entry. The second retry overwrites the first one's body."""
+async def twins(queue: QueueUnderTest) -> list[Delivery]:
+    """Two plain XADDs with one id, fetched."""
     for payload in (b"1", b"2"):
         await queue.add_raw({"kind": "a", "payload": payload, "id": "same"})
-    for delivery in await queue.fetch():
-        await queue.settle(delivery, Verdict.RETRY)
-    await queue.promote()
+    return await queue.fetch()
 
-    assert {each.payload for each in await queue.fetch()} == {b"1", b"2"}
+
+@pytest.mark.parametrize("first", VERDICTS)
+@pytest.mark.parametrize("second", VERDICTS)
+async def test_of_two_entries_with_one_id_the_first_recorded_end_stands(
+    queue: QueueUnderTest, first: Verdict, second: Verdict
+) -> None:
+    """docs/wire.md: both run. What the second one leads to is counted, or a letter."""
+    one, two = await twins(queue)
+    assert await queue.settle(one, first, detail=b'"x"', delay_ms=60_000) is RECORDED
+    before = await queue.contents()
+    letters = len(await queue.letters())
+
+    assert await queue.settle(two, second, detail=b'"y"', delay_ms=60_000) is Settled.TWIN
+
+    after = await queue.contents()
+    of_job = (queue.keys.job("same"), queue.keys.history("same"), queue.keys.body("same"))
+    assert {key: after.get(key) for key in of_job} == {key: before.get(key) for key in of_job}
+    assert after.get(queue.keys.delayed) == before.get(queue.keys.delayed)
+    owners = {entry: owner for entry, owner, _ in await queue.pending()}
+    if second is Verdict.RELEASED:
+        assert owners[two.token.entry] == NOBODY
+        return
+    assert two.token.entry not in {*owners, *await queue.entries()}
+    assert await queue.counter("duplicates") == 1
+    left = [letter.payload for letter in await queue.letters()][letters:]
+    assert left == ([] if second in {Verdict.COMPLETED, Verdict.CANCELLED} else [b"2"])
+
+
+async def test_a_letter_of_a_second_entry_says_that_it_is_one(queue: QueueUnderTest) -> None:
+    one, two = await twins(queue)
+    await queue.settle(one, Verdict.COMPLETED)
+    await queue.settle(two, Verdict.DEAD, detail="invalid payload")
+
+    [letter] = await queue.letters()
+    assert (letter.id, letter.cause) == ("same", "duplicate id: invalid payload")
+    assert letter.history == (orjson.loads(row(1)),)
+    assert (await queue.look("same")).state is State.COMPLETED
+
+
+async def test_a_second_entry_that_is_lost_is_a_letter_and_one_that_was_handed_back_runs(
+    queue: QueueUnderTest,
+) -> None:
+    """It has no count of losses of its own: given out again and again it could kill for ever."""
+    one, two = await twins(queue)
+    await queue.settle(one, Verdict.COMPLETED)
+    before = await queue.record("same")
+    await queue.settle(two, Verdict.RELEASED)
+    [again] = (await queue.claim("two")).deliveries
+    assert again.payload == b"2"
+    await queue.lapse(again)
+
+    claimed = await queue.claim("three")
+
+    [letter] = await queue.letters()
+    assert ([each.id for each in claimed.dead], claimed.deliveries) == (["same"], [])
+    assert (letter.payload, letter.cause) == (b"2", "duplicate id: its consumer was lost")
+    assert await queue.record("same") == before
+    assert (await queue.entries(), await queue.pending()) == ([], [])
+
+
+async def test_a_second_entry_does_not_open_the_slot_nor_take_the_wish_of_the_first(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="same", unique="u"))
+    await queue.add_raw({"kind": "a", "payload": "2", "id": "same", "unique": "u"})
+    one, two = await queue.fetch()
+    await queue.cancel("same")
+
+    assert await queue.settle(two, Verdict.RETRY) is Settled.TWIN
+
+    assert (await queue.renew(one)).cancel == {one.token}
+    assert not (await queue.add(job(id="b", unique="u")))[0].is_new
+    assert await queue.settle(one, Verdict.RETRY) is RECORDED
+    assert (await queue.look("same")).state is State.CANCELLED
 
 
 async def test_records_end_when_the_retention_says(queue: QueueUnderTest) -> None:

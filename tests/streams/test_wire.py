@@ -167,7 +167,7 @@ async def test_a_raw_job_has_a_whole_life(queue: QueueUnderTest) -> None:
     await queue.settle(await queue.fetch_one(), Verdict.COMPLETED, detail=b'"done"')
 
     view = await queue.look(name)
-    assert (view.state, view.result, len(view.history)) == (State.COMPLETED, "done", 4)
+    assert (view.state, view.result, len(view.history)) == (State.COMPLETED, "done", 5)
 
 
 def row_of(field: str) -> str:

@@ -10,7 +10,15 @@ from streams.priority import LEVELS, Priority
 from streams.renew import renew
 from streams.server import BlockingServer
 from streams.settle import Verdict
-from streams.workers import SeenWorker, WorkerInfo, new_consumer_name, retire, seen_workers
+from streams.workers import (
+    SeenWorker,
+    WorkerInfo,
+    new_consumer_name,
+    retire,
+    seen_workers,
+    with_trouble,
+    workers_of,
+)
 from tests.support.queues import QueueUnderTest, job, url_of
 
 pytestmark = pytest.mark.leaves_jobs
@@ -31,6 +39,15 @@ async def test_a_worker_is_seen_as_it_describes_itself(queue: QueueUnderTest) ->
     [seen] = await seen_workers(queue.client, queue.keys)
 
     assert seen == SeenWorker("c:1:ff", "c", "host", 1, "0.1.0", 4, seen.beat_ms)
+
+
+def test_a_worker_says_what_is_wrong_with_it() -> None:
+    info = WorkerInfo("c:1:ff", "c", "host", 1, "0.1.0", 4, 17, 10_000, ("a", "b")).to_json()
+
+    assert with_trouble(info, "") == info
+    fields = {b"c:1:ff": with_trouble(info, "x" * 1_000).encode(), b"beat:c:1:ff": b"5"}
+    [seen] = workers_of(fields)
+    assert (seen.trouble, seen.kinds, seen.lease_ms) == ("x" * 300, ("a", "b"), 10_000)
 
 
 async def test_workers_come_by_name_and_none_is_no_error(queue: QueueUnderTest) -> None:

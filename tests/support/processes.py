@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import psutil
 
 #: A program that is told to end gets this long.
 STOP_TIMEOUT_S = 15.0
+#: What was to end with its parent is gone by then.
+STRAY_TIMEOUT_S = 3.0
 
 
 class RunningProgram:
@@ -75,10 +78,17 @@ class RunningProgram:
                 complaints.append(str(error))
                 self._process.kill()
                 self._process.wait()
-        for stray in self._session():
+        for stray in self._strays():
             complaints.append(f"left behind by {self._process.args!r}: {stray}")
             stray.kill()
         return complaints
+
+    def _strays(self) -> list[psutil.Process]:
+        """What outlives the program; the kernel needs a moment to end what ends with it."""
+        give_up_s = time.monotonic() + STRAY_TIMEOUT_S
+        while (left := self._session()) and time.monotonic() < give_up_s:
+            psutil.wait_procs(left, timeout=0.05)
+        return left
 
     def _session(self) -> list[psutil.Process]:
         """Everything that the program started and that stayed in its session."""

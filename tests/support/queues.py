@@ -7,10 +7,11 @@ import orjson
 import redis
 from redis.asyncio import Redis
 
+from streams.abandon import Abandoned, abandon, owned_rows
 from streams.cancel import Cancellation, cancel
-from streams.claim import LOSSES_MAX, Claimed, Lapsed, claim, sweep
+from streams.claim import Claimed, Lapsed, claim, sweep
 from streams.connection import open_blocking_client
-from streams.dead import DeadLetter, Replayed, dead_letters, find_dead, replay
+from streams.dead import dead_letters, find_dead
 from streams.delayed import promote_due
 from streams.enqueue import Enqueued, enqueue
 from streams.fetch import fetch
@@ -18,8 +19,10 @@ from streams.groups import ensure_groups
 from streams.job import Delivery, NewJob, Token
 from streams.jobs import JobView, look
 from streams.keys import GROUP, Keys
+from streams.letter import DeadLetter
 from streams.priority import LEVELS, Priority
 from streams.renew import Renewal, renew
+from streams.replay import Replayed, replay
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Retention, Settled, Verdict, settle
 
@@ -117,7 +120,7 @@ class QueueUnderTest:
     async def windows(self, retention: Retention = RETENTION) -> list[list[Lapsed]]:
         """Every lapsed entry, window by window."""
         found = sweep(self.server, self.keys, lease_ms=retention.lease_ms)
-        return [window async for window in found]
+        return [window.rows async for window in found if window.rows]
 
     async def sweep(self, retention: Retention = RETENTION) -> list[Lapsed]:
         """Every lapsed entry."""
@@ -127,19 +130,27 @@ class QueueUnderTest:
         self,
         consumer: str = "two",
         lapsed: Sequence[Lapsed] | None = None,
-        *,
-        losses_max: int = LOSSES_MAX,
         retention: Retention = RETENTION,
     ) -> Claimed:
         """Take over *lapsed*, by default whatever a sweep finds, window by window."""
         found = Claimed([], [])
         for window in [lapsed] if lapsed is not None else await self.windows(retention):
-            part = await claim(
-                self.server, self.keys, consumer, window, retention, losses_max=losses_max
-            )
+            part = await claim(self.server, self.keys, consumer, window, retention)
             found.deliveries.extend(part.deliveries)
             found.dead.extend(part.dead)
         return found
+
+    async def abandon(self, consumer: str = "one", *, cause: str = "") -> Abandoned:
+        """Give up whatever *consumer* has."""
+        rows = await owned_rows(self.server, self.keys, consumer)
+        return await abandon(self.server, self.keys, consumer, rows, RETENTION, cause=cause)
+
+    async def lose(self, delivery: Delivery, times: int = 1) -> Delivery:
+        """Have *delivery* lost again and again, each time by another consumer."""
+        for number in range(times):
+            await self.lapse(delivery)
+            [delivery] = (await self.claim(f"{delivery.token.consumer}-{number}")).deliveries
+        return delivery
 
     async def promote(self, retention: Retention = RETENTION) -> tuple[int, int | None]:
         """Move what is due."""

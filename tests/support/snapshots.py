@@ -5,6 +5,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from streams.groups import GENERATION
 from streams.keys import GROUP, Keys
 from streams.priority import LEVELS
 
@@ -74,7 +75,11 @@ async def snapshot(client: Redis, keys: Keys) -> Snapshot:
             for key, holder in zip(beside[b"unique:"], holders, strict=True)
         },
         wanted={name.decode() for name in wanted},
-        counters={name.decode(): int(number) for name, number in counters.items()},
+        counters={
+            name.decode(): int(number)
+            for name, number in counters.items()
+            if name != GENERATION.encode()
+        },
     )
 
 

@@ -9,9 +9,10 @@ import anyio
 import orjson
 from redis.asyncio import Redis
 
-from streams.dead import DeadLetter, dead_letters
+from streams.dead import dead_letters
 from streams.inspection import QueueReport, inspect_queue
 from streams.keys import Keys
+from streams.letter import DeadLetter
 from streams.priority import Priority
 from tests.consumers.support.kinds import Effects
 from tests.consumers.support.probe import http_get
@@ -54,6 +55,12 @@ class WorkerProcess:
         await wait_until(said, f"{self.name} says {event}", timeout_s)
         return said()[0]
 
+    async def says_times(self, event: str, times: int, timeout_s: float = 30) -> None:
+        """Wait until it has said *event* so many times."""
+        await wait_until(
+            lambda: len(self.events(event)) >= times, f"{times} times {event}", timeout_s
+        )
+
     @property
     def consumer(self) -> str:
         """Its name in the group."""
@@ -83,6 +90,11 @@ class Fleet:
         self._workers: list[WorkerProcess] = []
         self.effects = Effects(directory / "effects.jsonl")
 
+    @property
+    def workers(self) -> list[WorkerProcess]:
+        """All that were started, in this order."""
+        return list(self._workers)
+
     def launch(
         self,
         url: str,
@@ -92,12 +104,13 @@ class Fleet:
         lease_ms: int = 10_000,
         grace_ms: int = 4_000,
         environment: Mapping[str, str] | None = None,
+        module: str = "tests.consumers.support.program",
     ) -> WorkerProcess:
         """Start a worker and do not wait for it."""
         program = self._processes.start(
             "python",
             "-m",
-            "tests.consumers.support.program",
+            module,
             str(self.effects.path),
             environment={
                 "PYTHONPATH": str(ROOT),
@@ -124,6 +137,15 @@ class Fleet:
         for worker in self._workers:
             if worker.program.is_running:
                 worker.program.kill()
+
+    def hurry(self) -> None:
+        """End all that still run, by two signals; what they have is handed back at once."""
+        running = [worker for worker in self._workers if worker.program.is_running]
+        for _ in range(2):
+            for worker in running:
+                worker.send(signal.SIGTERM)
+        for worker in running:
+            worker.program.wait()
 
     def stop(self) -> None:
         """End all that still run, together; each must end well."""

@@ -177,8 +177,8 @@ class Handlers:
 
     async def blocking(self, payload: Blocking, context: Context) -> JsonValue:
         """Block the event loop until the gate opens."""
-        self._effects.add(context, "start")
         await anyio.lowlevel.checkpoint()
+        self._effects.add(context, "start")
         while not payload.path.exists():
             time.sleep(LOOK_S)  # noqa: ASYNC251 - the very mistake that is tested
         return self._end(context)

@@ -25,6 +25,7 @@ from streams.dead import dead_letters
 from streams.inspection import inspect_queue
 from streams.jobs import look
 from streams.keys import Keys
+from streams.priority import Priority
 from streams.server import Server
 from tests.support.processes import Processes, RunningProgram
 from tests.support.waiting import wait_until
@@ -115,6 +116,26 @@ async def test_a_pyramid_is_drawn_by_two_workers_and_nothing_is_left_over(
 
     await wait_until(lambda: _completed(client, 341), "341 tiles are drawn", 60)
     await _require_done(client, tiles)
+
+
+async def test_a_suspect_tile_is_drawn_in_a_process_of_its_own_out_of_the_box(
+    client: Redis,
+    redis_url: str,
+    environment: Mapping[str, str],
+    processes: Processes,
+    tiles: list[RenderTile],
+) -> None:
+    """As if it had cost two workers their life."""
+    [tile] = tiles[:1]
+    payload = tile.model_dump_json(exclude_none=True)
+    fields: dict[Any, Any] = {"kind": tile.kind, "payload": payload, "id": "suspect", "losses": "2"}
+    await client.xadd(KEYS.stream(Priority.NORMAL), fields)
+
+    worker = _worker(processes, environment, "one")
+    await wait_until(lambda: _completed(client, 1), "the tile is drawn", 60)
+
+    assert await _drawn(client, [tile]) == 1
+    assert '"child_started"' in worker.output()
 
 
 async def test_a_killed_worker_costs_a_lease_and_no_tile(

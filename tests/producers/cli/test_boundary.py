@@ -22,8 +22,8 @@ WORD = "s3cr3t"
         (["queues", "--watch", "1", "--json"], "leave out --watch"),
         (["jobs"], "Missing command. (see millstream jobs --help)"),
         (["jobs", "show"], "Missing argument 'ID'. (see millstream jobs show --help)"),
-        (["dead", "replay"], "name dead letters, or say --all"),
-        (["dead", "purge", "some", "--all"], "name dead letters, or say --all"),
+        (["dead", "replay"], "or say --all"),
+        (["dead", "purge", "some", "--all"], "or say --all"),
         (["dead", "list", "--limit", "0"], "'--limit'"),
     ],
 )
