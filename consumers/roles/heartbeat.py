@@ -124,11 +124,13 @@ class Heartbeat:
                 self._fence()
         else:
             failpoint("after_renew")
+            # Told first: a loop that wakes between the two ends what was lost before it
+            # believes in the rest, and before any handler goes on.
+            if renewal.lost or renewal.cancel:
+                self._tell(renewal)
             self._watch.renewed(sent_s)
             self._metrics.renewed(held, renewal, sent_s)
             self._health.ready("heartbeat")
-            if renewal.lost or renewal.cancel:
-                self._tell(renewal)
         self._beaten()
 
     def _warn_of_stalls(self, late_s: float) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from consumers import cli
+from consumers.supervisor.supervisor import EXIT_CONFIG
 from streams.embedded import EmbeddedServer
 from tests.consumers.support.fleet import ROOT, Fleet
 from tests.support.processes import Processes
@@ -37,7 +37,7 @@ def refusal(
 
 
 def checked(status: int, said: str) -> str:
-    assert status == cli.EXIT_CONFIG, said
+    assert status == EXIT_CONFIG, said
     assert "Traceback" not in said
     assert "canary" not in said
     assert all(line.startswith("millstream-worker: ") for line in said.splitlines())

@@ -11,7 +11,14 @@ from redis.asyncio import Redis
 from consumers.shutdown import EXIT_STUCK
 from producers.client import Producer
 from streams.state import State
-from tests.consumers.support.fleet import Event, Fleet, WorkerProcess, report, texts
+from tests.consumers.support.fleet import (
+    Event,
+    Fleet,
+    WorkerProcess,
+    ended_by_fence,
+    report,
+    texts,
+)
 from tests.consumers.support.holding import Hold, Regex, Sink, Stuck
 from tests.consumers.support.kinds import Gate
 from tests.support.waiting import wait_until
@@ -90,12 +97,12 @@ async def test_neighbours_of_a_handler_that_holds_the_interpreter_beyond_the_lea
     await wait_until(lambda: fleet.effects.jobs("start")[1:], "the interpreter is held")
     await fleet.start(redis_url, "other", lease_ms=LEASE_MS)
 
-    fenced = await holding.says("worker_fenced_itself")
+    await holding.says("job_lost")
     gate.touch()
     for job in (neighbour, hold):
         await jobs.result(job.id, timeout=SOON)
 
-    assert fenced["handlers_ended"] in {1, 2}  # the one that held it may have ended
+    assert ended_by_fence(holding) in {1, 2}  # the one that held it may have ended
     assert fleet.effects.jobs("end").count(neighbour.id) == 1
     assert fleet.effects.jobs("start").count(neighbour.id) == 2
     assert texts((await jobs.get(neighbour.id)).history, "outcome")[-1] == "completed"

@@ -37,8 +37,8 @@ LEASE_MS = 1_000
 JOBS = [f"job-{number}" for number in range(4)]
 
 #: Where the handler had run to its end when the worker failed: its effect may come twice.
-AFTER_THE_EFFECT = {"after_handler", "before_settle"}
-#: Where everything was recorded already: nothing may run again.
+AFTER_THE_EFFECT = {"after_handler", "before_settle", "after_settle"}
+#: Where something was recorded already, which may not run again.
 AFTER_THE_RECORD = {"after_settle"}
 #: A frozen worker is interesting where others may take its jobs meanwhile.
 FROZEN = ("after_fetch", "before_handler", "after_handler", "before_settle")
@@ -150,23 +150,17 @@ async def test_a_worker_killed_before_it_hears_that_its_outcome_is_recorded_has_
     gate = tmp_path / "gate"
     async with Proxy(redis_url) as proxy:
         victim = await fleet.start(proxy.url, "victim", concurrency=8, lease_ms=LEASE_MS)
-        # From here on the server knows the script; else that it does not would be dropped.
-        await jobs.result((await jobs.enqueue(Note())).id, timeout=timedelta(seconds=15))
-        await jobs.enqueue_many(new_job(Gate(path=gate), id=job_id) for job_id in JOBS)
-        await wait_until(lambda: set(JOBS) <= set(fleet.effects.jobs("start")), "all run")
+        await _start_all(fleet, jobs, gate)
         proxy.set(Mode.DROP_REPLIES)
         gate.touch()
-
-        async def all_recorded() -> bool:
-            return set(await records(client, JOBS, "state")) == {("completed",)}
-
-        await wait_until(all_recorded, "the server has recorded them")
+        await wait_until(lambda: _recorded(client), "the server has recorded what it was sent")
         victim.program.kill()
+    recorded = await _recorded(client)
     await fleet.start(redis_url, "healthy", concurrency=8, lease_ms=LEASE_MS)
     await until_idle(client)
 
     await _require_one_end_each(jobs, client, fleet, and_also=1)
-    assert all(fleet.effects.jobs("end").count(job_id) == 1 for job_id in JOBS)
+    assert all(fleet.effects.jobs("end").count(job_id) == 1 for job_id in recorded)
 
 
 async def test_a_settle_that_is_repeated_after_a_lost_answer_changes_nothing(
@@ -175,24 +169,35 @@ async def test_a_settle_that_is_repeated_after_a_lost_answer_changes_nothing(
     gate = tmp_path / "gate"
     async with Proxy(redis_url) as proxy:
         worker = await fleet.start(proxy.url, "worker", concurrency=8)
-        await jobs.enqueue_many(new_job(Gate(path=gate), id=job_id) for job_id in JOBS)
-        await wait_until(lambda: len(fleet.effects.jobs("start")) == len(JOBS), "all run")
+        await _start_all(fleet, jobs, gate)
         proxy.set(Mode.DROP_REPLIES)
         gate.touch()
-
-        async def all_recorded() -> bool:
-            return set(await records(client, JOBS, "state")) == {("completed",)}
-
-        await wait_until(all_recorded, "the server has recorded them")
+        await wait_until(lambda: _recorded(client), "the server has recorded what it was sent")
+        await worker.says("settle_failed")
         proxy.set(Mode.RESET)  # the repeat goes over a new connection
         proxy.set(Mode.RELAY)
         await jobs.result((await jobs.enqueue(Note())).id, timeout=timedelta(seconds=15))
 
-    assert worker.events("settle_failed")
     assert worker.events("outcome_fenced") == []
     counters = (await report(client)).counters
-    assert (counters["completed"], counters.get("fenced", 0)) == (len(JOBS) + 1, 0)
-    await _require_one_end_each(jobs, client, fleet, and_also=1)
+    assert (counters["completed"], counters.get("fenced", 0)) == (len(JOBS) + 2, 0)
+    await _require_one_end_each(jobs, client, fleet, and_also=2)
+
+
+async def _start_all(fleet: Fleet, jobs: Producer, gate: Path) -> None:
+    """All of `JOBS` run, after one that has brought the scripts to the server.
+
+    Without it the answer that is lost would be that the server does not know the script.
+    """
+    await jobs.result((await jobs.enqueue(Note())).id, timeout=timedelta(seconds=15))
+    await jobs.enqueue_many(new_job(Gate(path=gate), id=job_id) for job_id in JOBS)
+    await wait_until(lambda: set(JOBS) <= set(fleet.effects.jobs("start")), "all run")
+
+
+async def _recorded(client: Redis) -> list[str]:
+    """Those of `JOBS` whose end the server has."""
+    states = await records(client, JOBS, "state")
+    return [job_id for job_id, state in zip(JOBS, states, strict=True) if state == ("completed",)]
 
 
 async def _require_one_end_each(

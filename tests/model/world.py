@@ -329,7 +329,7 @@ class World:
     def must_run_alone(self, consumer: str, life: Life) -> bool:
         """True where *consumer*, taking it over, would get a suspect that lives."""
         charged = life.runs and life.owner != consumer
-        dies = charged and life.suspect and life.solo + 1 >= SOLO_LOSSES_MAX
+        dies = charged and life.suspect and life.solo + 1 >= ALONE_LOSSES_MAX
         return not (life.body_gone or dies) and life.losses + charged >= SUSPECT_LOSSES
 
     def abandons(self, life: Life, cause: str) -> bool:

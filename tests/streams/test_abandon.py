@@ -96,7 +96,7 @@ async def test_a_job_that_becomes_a_suspect_by_it_is_kept_for_claimers(
     assert (await queue.look("a")).solo == 0
 
 
-async def test_the_fourth_loss_alone_is_the_end_with_the_signal_in_its_cause(
+async def test_the_eighth_loss_alone_is_the_end_with_the_signal_in_its_cause(
     queue: QueueUnderTest,
 ) -> None:
     await queue.add(job(id="a", unique="u", priority=Priority.HIGH))
@@ -110,7 +110,8 @@ async def test_the_fourth_loss_alone_is_the_end_with_the_signal_in_its_cause(
     assert ([each.id for each in abandoned.dead], abandoned.handed_back) == (["a"], [])
     assert (letter.cause, letter.priority) == (f"poison: {KILLED}", Priority.HIGH)
     assert (letter.history[-1]["alone"], letter.history[-1]["reason"]) == (True, KILLED)
-    assert (view.state, view.solo, view.losses) == (State.DEAD, 4, 6)
+    losses = SUSPECT_LOSSES + ALONE_LOSSES_MAX
+    assert (view.state, view.solo, view.losses) == (State.DEAD, ALONE_LOSSES_MAX, losses)
     assert (await queue.entries(Priority.HIGH), await queue.pending(Priority.HIGH)) == ([], [])
     assert await queue.client.exists(queue.keys.cancel) == 0
     assert (await queue.add(job(id="b", unique="u")))[0].is_new

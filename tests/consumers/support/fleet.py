@@ -82,6 +82,15 @@ class WorkerProcess:
         return await anyio.to_thread.run_sync(http_get, served["port"], path)
 
 
+def ended_by_fence(worker: WorkerProcess) -> int:
+    """Handlers that a worker has ended because their leases were gone.
+
+    Either its own look at the clock came first, or the answer to its next renewal.
+    """
+    said = worker.events("worker_fenced_itself") + worker.events("leases_lost")
+    return sum(event["handlers_ended"] for event in said)
+
+
 class Fleet:
     """Starts workers of one queue and looks at what they have done."""
 

@@ -120,7 +120,6 @@ async def test_a_pyramid_is_drawn_by_two_workers_and_nothing_is_left_over(
 
 async def test_a_suspect_tile_is_drawn_in_a_process_of_its_own_out_of_the_box(
     client: Redis,
-    redis_url: str,
     environment: Mapping[str, str],
     processes: Processes,
     tiles: list[RenderTile],

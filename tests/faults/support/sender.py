@@ -24,5 +24,4 @@ async def main(url: str, book: Path, sign: Path) -> None:
 
 
 if __name__ == "__main__":
-    url, *paths = sys.argv[1:]
-    anyio.run(main, url, *map(Path, paths))
+    anyio.run(main, sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
