@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from consumers import cli
 from consumers.supervisor.supervisor import EXIT_CONFIG
 from streams.embedded import EmbeddedServer
 from tests.consumers.support.fleet import ROOT, Fleet
