@@ -125,6 +125,10 @@ class Proxy:
             _reset(writer)
             return
         connection = _Connection((writer, server_writer))
+        if self._mode_of(connection) is Mode.RESET:  # since a moment: nobody else would reset it
+            for end in connection.ends:
+                _reset(end)
+            return
         self._connections.add(connection)
         try:
             async with asyncio.TaskGroup() as pumps:
