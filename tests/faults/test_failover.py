@@ -41,7 +41,7 @@ async def settle_unheard(queue: QueueUnderTest, url: str, outcome: Outcome) -> N
     """Settle over a connection that loses the answer."""
     consumer = outcome.delivery.token.consumer
     async with Proxy(url) as proxy:
-        client = Redis.from_url(proxy.url, retry=Retry(NoBackoff(), 0), socket_timeout=0.2)
+        client = Redis.from_url(proxy.url, retry=Retry(NoBackoff(), 0), socket_timeout=1)
         async with client:
             server = Server(client)
             await look(server, queue.keys, outcome.delivery.id)
@@ -244,7 +244,7 @@ async def test_a_fetch_whose_answer_was_lost_is_found_and_handed_back(
     """The entry is pending under a name that does not know of it."""
     await queue.add(job(id="a"))
     async with Proxy(redis_url) as proxy:
-        client = Redis.from_url(proxy.url, retry=Retry(NoBackoff(), 0), socket_timeout=0.2)
+        client = Redis.from_url(proxy.url, retry=Retry(NoBackoff(), 0), socket_timeout=1)
         async with client:
             server = Server(client)
             taken: list[Delivery] = await fetch(server, queue.keys, "one", slots=0, served=0)
