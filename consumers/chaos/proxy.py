@@ -64,8 +64,13 @@ class Proxy:
         listener = self._listening()
         listener.close()
         self.set(Mode.RESET)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A connection that was just accepted needs a turn of the loop to begin.
+        await asyncio.sleep(0)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         await listener.wait_closed()
+        # And one that was reset needs a turn to be closed.
+        await asyncio.sleep(0)
 
     @property
     def url(self) -> str:

@@ -22,6 +22,8 @@ from tests.support.waiting import wait_until
 
 #: So long that nothing in these tests can have waited for it.
 LEASE_MS = 600_000
+#: Of the worker that is killed.
+SLOTS = 4
 
 
 class Newer(Payload):
@@ -121,7 +123,9 @@ async def test_two_releases_share_a_queue_and_what_the_older_cannot_run_waits_fo
 ) -> None:
     old_release = make_release(tmp_path / "old", "1.0-old")
     new_release = make_release(tmp_path / "new", "2.0-new", is_newer=True)
-    old = await fleet.start(redis_url, "old", lease_ms=1_000, environment=old_release)
+    old = await fleet.start(
+        redis_url, "old", concurrency=SLOTS, lease_ms=1_000, environment=old_release
+    )
     ahead = [(await jobs.enqueue(payload)).id for payload in (Newer(), NewerNote(text="2"))]
     await old.says_times("job_parked", 2)
 
@@ -137,7 +141,9 @@ async def test_two_releases_share_a_queue_and_what_the_older_cannot_run_waits_fo
         ("completed", "1"),
     }
     ended = fleet.effects.jobs("end")
-    assert sorted(ended) == sorted([*ids, *ahead])
+    assert set(ended) == {*ids, *ahead}
+    # What had ended when its worker was killed, and was not recorded yet, ends twice.
+    assert len(ended) - len(set(ended)) <= SLOTS
     assert {row["pid"] for row in fleet.effects.rows("end")} == {old.pid, new.pid}
     by = {row["job"]: row["pid"] for row in fleet.effects.rows("end")}
     assert {by[job_id] for job_id in ahead} == {new.pid}
