@@ -105,7 +105,7 @@ async def claim(
     Of suspects no more than *suspects_max* are taken; the others stay as they are.
 
     A loss is charged to the job, except where its owner was nobody or *consumer* itself.
-    The fourth loss of a suspect, which runs alone, is its end: cause `poison`.
+    The eighth loss of a suspect, which runs alone, is its end: cause `poison`.
 
     Raises:
         ValueError: more than `CLAIM_MAX` entries.
