@@ -135,7 +135,12 @@ async def fail_over(old: QueueUnderTest, new: QueueUnderTest) -> None:
     """The replica becomes a master with all that the old one has told it so far."""
 
     async def has_all() -> bool:
-        return bool(await old.client.wait(1, 100))
+        # WAIT would count a replica that is still loading the first copy.
+        replica, master = await new.client.info("replication"), await old.client.info("replication")
+        return (
+            replica["master_link_status"] == "up"
+            and replica["slave_repl_offset"] >= master["master_repl_offset"]
+        )
 
     await wait_until(has_all, "the replica has everything")
     await new.client.replicaof("NO", "ONE")
