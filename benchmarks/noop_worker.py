@@ -4,10 +4,10 @@ import sys
 import time
 from typing import ClassVar
 
-import anyio
 from pydantic import JsonValue
 
 from consumers.handler import Context
+from consumers.loop import run_in_waking_loop
 from consumers.registry import Registry
 from consumers.settings import worker_settings
 from consumers.worker import Worker
@@ -37,4 +37,4 @@ async def _main(url: str, slots: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(_main, sys.argv[1], sys.argv[2])
+    run_in_waking_loop(lambda: _main(sys.argv[1], sys.argv[2]))

@@ -98,7 +98,9 @@ class Execution:
         deadline_s = time.monotonic() + timeout_s
         running.renew_until_s = deadline_s
         context = self._context(running, deadline_s)
-        return await handle(binding, delivery.payload, context, running.scope, places.threads)
+        return await handle(
+            binding, delivery.payload, context, running.scope, places.threads, places.deadlines
+        )
 
     def _outcome(  # noqa: PLR0911 - one for each way to end
         self, running: Running, binding: Binding, started_ms: int, ending: Ending

@@ -12,6 +12,7 @@ import orjson
 from pydantic import ValidationError
 
 from consumers.attempt import Failure
+from consumers.deadlines import Deadlines
 from consumers.ending import Ending, Interrupted, Invalid, Raised, Returned, TimedOut
 from consumers.errors import PermanentError, RetryableError, Snooze
 from consumers.handler import Context, StoppedError
@@ -27,12 +28,17 @@ PATIENCE_S = 0.5
 
 
 async def handle(
-    binding: Binding, raw: bytes, context: Context, scope: anyio.CancelScope, threads: Threads
+    binding: Binding,
+    raw: bytes,
+    context: Context,
+    scope: anyio.CancelScope,
+    threads: Threads,
+    deadlines: Deadlines,
 ) -> Ending:
     """Run the handler of *binding* on the payload *raw* until it ends or its time is over.
 
-    *scope* is cancelled to end it from outside. A cancellation from further out goes
-    through, as does the end of the program; nothing else that a handler does.
+    *scope* is cancelled to end it from outside, or by *deadlines*. A cancellation from
+    further out goes through, as does the end of the program; nothing else that a handler does.
     """
     try:
         payload = binding.payload_type.model_validate_json(raw)
@@ -41,28 +47,33 @@ async def handle(
     except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
         return Invalid(Failure.of(error))
     if binding.is_async:
-        return await _in_loop(binding, payload, context, scope)
+        return await _in_loop(binding, payload, context, scope, deadlines)
     return await _in_thread(binding, payload, context, scope, threads)
 
 
 async def _in_loop(
-    binding: Binding, payload: Payload, context: Context, scope: anyio.CancelScope
+    binding: Binding,
+    payload: Payload,
+    context: Context,
+    scope: anyio.CancelScope,
+    deadlines: Deadlines,
 ) -> Ending:
     failed: BaseException | None = None
     result = b""
-    deadline = anyio.move_on_after(context.deadline_s - time.monotonic())
-    with scope, deadline:
-        try:
-            result = _packed(await binding.handler(payload, context))
-        except BaseException as error:
-            if _is_from_outside(error):
-                raise
-            failed = error
+    deadlines.watch(scope, context.deadline_s)
+    try:
+        with scope:
+            try:
+                result = _packed(await binding.handler(payload, context))
+            except BaseException as error:
+                if _is_from_outside(error):
+                    raise
+                failed = error
+    finally:
+        is_late = deadlines.end(scope)
     # A handler may turn its cancellation into an error of its own: that is no failure.
     if scope.cancel_called and (scope.cancelled_caught or failed is not None):
-        return Interrupted()
-    if deadline.cancelled_caught:
-        return TimedOut()
+        return TimedOut() if is_late else Interrupted()
     return Returned(result) if failed is None else _raised(failed, binding)
 
 

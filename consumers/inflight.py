@@ -1,5 +1,6 @@
 """What this worker has in hand, and how much more it may take."""
 
+import asyncio
 import math
 import time
 from collections.abc import Generator, Iterable
@@ -38,6 +39,8 @@ class Running:
     """When the lease began at the latest, on the clock of `boot_s`."""
     has_solo: bool = False
     """It is a suspect, and has the one slot for those."""
+    task: asyncio.Task[None] | None = None
+    """What runs it; kept here, because the loop itself keeps no task alive."""
 
     @contextmanager
     def waiting(self) -> Generator[None]:
@@ -79,7 +82,7 @@ class Inflight:
         self._reserved = 0
         self._quota: int | None = None
         self._closed = False
-        self._changed = anyio.Event()
+        self._changed: anyio.Event | None = None
         #: Level and entry of what a claim under way may bring: no orphan, though it is
         #: pending under our name and not yet in hand.
         self.expected: set[tuple[int, str]] = set()
@@ -172,7 +175,7 @@ class Inflight:
         """
         await anyio.lowlevel.checkpoint()
         while not self._closed and not self.free:
-            await self._changed.wait()
+            await self._next_change()
         kept = 0 if self._closed else min(wanted, self.free)
         self._reserved += kept
         return kept
@@ -198,22 +201,29 @@ class Inflight:
     async def wait_until_no_handler_runs(self) -> None:
         """Wait until the last handler has ended."""
         while self.running:
-            await self._changed.wait()
+            await self._next_change()
 
     async def wait_until_alone(self, running: Running) -> None:
         """Wait until no other handler runs than that of *running*."""
         while self.running > (0 if running.settling else 1):
-            await self._changed.wait()
+            await self._next_change()
 
     async def wait_until_empty(self) -> None:
         """Wait until the last outcome is recorded."""
         while self._held:
-            await self._changed.wait()
+            await self._next_change()
 
     def _leave_solo(self, running: Running) -> None:
         if self._solo is running:
             self._solo = None
 
     def _notify(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    async def _next_change(self) -> None:
+        # Made only where somebody waits: an event costs as much as a quick job's handler.
+        if self._changed is None:
+            self._changed = anyio.Event()
+        await self._changed.wait()

@@ -41,6 +41,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._queue = queue
         self._kinds = kinds
+        self._by_kind: dict[tuple[str, Verdict | None], tuple[Counter, Histogram]] = {}
+        self._by_answer: dict[tuple[Verdict, Settled], Counter] = {}
         self._ended = Counter(
             "millstream_deliveries_ended",
             "Deliveries by how they ended.",
@@ -169,8 +171,20 @@ class Metrics:
         """A handler has ended; *verdict* None where the lease was lost."""
         kind = delivery.kind if delivery.kind in self._kinds else "unknown"
         self._running.dec()
-        self._ended.labels(self._queue, kind, verdict.value if verdict else "lost").inc()
-        self._seconds.labels(self._queue, kind).observe(seconds)
+        ended, handler_seconds = self._of_kind(kind, verdict)
+        ended.inc()
+        handler_seconds.observe(seconds)
+
+    def _of_kind(self, kind: str, verdict: Verdict | None) -> tuple[Counter, Histogram]:
+        """Looked up once: to find them by their labels costs more than to count."""
+        found = self._by_kind.get((kind, verdict))
+        if found is None:
+            found = (
+                self._ended.labels(self._queue, kind, verdict.value if verdict else "lost"),
+                self._seconds.labels(self._queue, kind),
+            )
+            self._by_kind[kind, verdict] = found
+        return found
 
     def clock_jumped(self) -> None:
         """The server's clock was put forward or back."""
@@ -210,8 +224,11 @@ class Metrics:
 
     def answered(self, outcome: Outcome, answer: Settled) -> None:
         """The server has answered to an outcome."""
-        verdict = outcome.verdict.value
-        self._answers.labels(self._queue, verdict, answer.name.lower()).inc()
+        answers = self._by_answer.get((outcome.verdict, answer))
+        if answers is None:
+            answers = self._answers.labels(self._queue, outcome.verdict.value, answer.name.lower())
+            self._by_answer[outcome.verdict, answer] = answers
+        answers.inc()
 
     def renewed(self, held: Sequence[tuple[Token, str]], renewal: Renewal, sent_s: float) -> None:
         """The leases of *held* were asked for at *sent_s* (`leases.boot_s`), and answered."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
@@ -11,6 +11,7 @@ import anyio
 from consumers.children.pool import Children
 from consumers.children.process import ChildLimits
 from consumers.children.source import Source
+from consumers.deadlines import Deadlines
 from consumers.ending import Ending
 from consumers.errors import RegistryError
 from consumers.handler import Context, Link, Unlinked
@@ -51,6 +52,7 @@ class Places:
     children: ChildPlaces | None = None
     link: Callable[[Running], Link] = unlinked
     alone: Callable[[Running], Awaitable[None]] = _alone_already
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 @asynccontextmanager

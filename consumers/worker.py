@@ -142,7 +142,8 @@ class Worker:
                     await prepare(client, self._settings, ground, self._log)
                     self._serve_health(stack)
                 if not self._shutdown.stopping.is_set():
-                    await self._work(Server(client), reader, ground)
+                    server = await stack.enter_async_context(Server.on_a_lane(client))
+                    await self._work(server, reader, ground)
         if self._shutdown.is_broken:
             raise WorkerBrokenError
 
@@ -175,20 +176,21 @@ class Worker:
                 background.start_soon(self._vitals.turn)
                 background.start_soon(self._vitals.end_when_alone)
                 background.start_soon(settler.run)
-                async with self._places(server) as places, anyio.create_task_group() as jobs:
+                async with self._places(server) as places:
                     pool = Pool(
-                        jobs,
                         self._execution(places),
                         self._inflight,
                         settler,
                         self._metrics,
                         self._brakes,
                         self._vitals.starting,
+                        self._shutdown.broken,
                         self._log,
                     )
-                    background.start_soon(self._close_when_stopping)
-                    await self._take_jobs(server, reader, pool, orphans, ground)
-                    await self._wind_down()
+                    async with pool.closing():
+                        background.start_soon(self._close_when_stopping)
+                        await self._take_jobs(server, reader, pool, orphans, ground)
+                        await self._wind_down()
                 self._shutdown.has_ended_well()
                 self._vitals.ending()
                 background.cancel_scope.cancel()

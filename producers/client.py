@@ -1,6 +1,8 @@
 """Asking for work from asynchronous code."""
 
-from collections.abc import AsyncGenerator, Iterable
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +31,8 @@ from streams.state import State
 ENDED_TTL = timedelta(minutes=10)
 #: The first wait between two looks at a result; each is half as long again, up to the last.
 POLL_FIRST_S, POLL_LAST_S = 0.01, 0.25
+#: Calls of `enqueue_many` that the server has at a time: it is never idle for want of one.
+CALLS_UNDER_WAY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,14 @@ class BatchReport:
     def total(self) -> int:
         """Jobs that were handed in."""
         return self.accepted + self.existing + self.refused
+
+    def with_answers(self, answers: Sequence[Enqueued]) -> "BatchReport":
+        """The report with those of one more call."""
+        new = sum(answer.is_new for answer in answers)
+        full = sum(answer.acceptance is Acceptance.FULL for answer in answers)
+        return BatchReport(
+            self.accepted + new, self.existing + len(answers) - new - full, self.refused + full
+        )
 
 
 class Producer:
@@ -68,8 +80,8 @@ class Producer:
             SettingsError: *url* is no Redis URL.
             InvalidJobError: *queue* is no name of a queue.
         """
-        async with connected(url) as client:
-            yield cls(Server(client), queue, length_max=length_max)
+        async with connected(url) as client, Server.on_a_lane(client) as server:
+            yield cls(server, queue, length_max=length_max)
 
     @property
     def queue(self) -> str:
@@ -95,21 +107,29 @@ class Producer:
         return answer
 
     async def enqueue_many(self, jobs: Iterable[NewJob]) -> BatchReport:
-        """Hand in any number of jobs, a hundred (or 4 MiB) a round trip.
+        """Hand in any number of jobs, a hundred (or 4 MiB) a call, in their order.
+
+        While the server has three calls the next one is made ready.
 
         A job that finds the queue full is refused and counted; the others go in.
         """
-        accepted = existing = refused = 0
-        for chunk in _chunks(jobs):
-            answers = await entry_point.enqueue(
-                self._server, self._keys, chunk, length_max=self._length_max
-            )
-            new = sum(answer.is_new for answer in answers)
-            full = sum(answer.acceptance is Acceptance.FULL for answer in answers)
-            accepted += new
-            refused += full
-            existing += len(answers) - new - full
-        return BatchReport(accepted, existing, refused)
+        report = BatchReport(0, 0, 0)
+        under_way: deque[asyncio.Task[list[Enqueued]]] = deque()
+        calls_max = CALLS_UNDER_WAY if self._server.keeps_order else 1
+        try:
+            for chunk in _chunks(jobs):
+                call = entry_point.enqueue(
+                    self._server, self._keys, chunk, length_max=self._length_max
+                )
+                under_way.append(asyncio.ensure_future(call))
+                if len(under_way) == calls_max:
+                    report = report.with_answers(await under_way.popleft())
+            while under_way:
+                report = report.with_answers(await under_way.popleft())
+        finally:
+            for each in under_way:
+                each.cancel()
+        return report
 
     async def get(self, job_id: str) -> JobView:
         """Everything that is known of a job.

@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from streams.clock import Sighting
+from streams.entry import derived_id
 from streams.errors import InvalidJobError
 from streams.fetch import delivery_of
-from streams.job import Delivery, derived_id, require_id
+from streams.job import Delivery, require_id
 from streams.keys import Keys
 from streams.priority import LEVELS
 from streams.scripts.loader import Row, load

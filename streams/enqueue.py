@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from streams.job import NewJob
+import orjson
+
+from streams.job import ATTEMPTS_DEFAULT, NewJob
 from streams.keys import Keys
 from streams.scripts.loader import Row, load
 from streams.server import Server
@@ -64,32 +66,39 @@ async def enqueue(
     answers = await server.run(
         _ENQUEUE,
         keys={**keys.streams, "delayed": keys.delayed, "counters": keys.counters},
-        args={"length_max": length_max},
+        args={"length_max": length_max, "attempts_default": ATTEMPTS_DEFAULT},
         rows=[_row(keys, job) for job in jobs],
     )
     return [_enqueued(job, code, text) for job, (code, text) in zip(jobs, answers, strict=True)]
 
 
 def _row(keys: Keys, job: NewJob) -> Row:
-    unique = job.unique or ""
     return (
-        (keys.job(job.id), keys.body(job.id), keys.unique(unique)),
-        (
-            job.id,
-            job.priority.level,
-            job.delay_ms,
-            job.due_ms,
-            unique,
-            job.unique_ttl_ms,
-            job.kind,
-            job.payload,
-            job.attempts_max,
-            job.timeout_ms or "",
-            job.meta_json(),
-            job.traceparent or "",
-            "" if job.schema_version == 1 else job.schema_version,
-        ),
+        (keys.job(job.id), keys.body(job.id), keys.unique(job.unique or "")),
+        (job.id, job.priority.level, job.kind, job.payload, _options(job)),
     )
+
+
+def _options(job: NewJob) -> bytes:
+    """What is not as for most jobs, as JSON; empty where nothing is."""
+    fields = {
+        "attempts": job.attempts_max if job.attempts_max != ATTEMPTS_DEFAULT else None,
+        "timeout_ms": job.timeout_ms,
+        "unique": job.unique,
+        "meta": job.meta_json().decode() or None,
+        "traceparent": job.traceparent,
+        "schema_version": job.schema_version if job.schema_version != 1 else None,
+    }
+    options: dict[str, object] = {
+        "delay_ms": job.delay_ms,
+        "due_ms": job.due_ms,
+        "unique": job.unique,
+        "unique_ttl_ms": job.unique_ttl_ms,
+        "attempts": fields["attempts"],
+        "fields": [part for name, value in fields.items() if value for part in (name, str(value))],
+    }
+    said = {name: value for name, value in options.items() if value}
+    return orjson.dumps({"fields": [], **said}) if said else b""
 
 
 def _enqueued(job: NewJob, code: int, text: bytes) -> Enqueued:

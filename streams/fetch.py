@@ -4,9 +4,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streams.job import Delivery, Token, decode_entry
+from streams.entry import decode_entry
+from streams.job import Delivery, Token
 from streams.keys import GROUP, NOBODY, Keys
-from streams.priority import LEVELS
 from streams.scripts.loader import load
 from streams.server import Server
 
@@ -71,4 +71,4 @@ def delivery_of(
 ) -> Delivery:
     """Read one row of an answer that hands an entry to *consumer*."""
     token = Token(level, entry.decode(), consumer, deliveries)
-    return decode_entry(token, LEVELS[level - 1], fields, losses=losses)
+    return decode_entry(token, fields, losses=losses)

@@ -4,7 +4,7 @@
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streams.errors import InvalidJobError
 from streams.priority import LEVELS, Priority
@@ -32,6 +32,7 @@ class Keys:
 
     queue: str
     partition: int = 0
+    _prefix: str = field(init=False, repr=False, compare=False, default="")
 
     def __post_init__(self) -> None:
         if not _QUEUE_NAME.match(self.queue):
@@ -41,9 +42,10 @@ class Keys:
             )
         if self.partition < 0:
             raise InvalidJobError(f"a partition's number starts at 0, got {self.partition}")
+        object.__setattr__(self, "_prefix", f"millstream:{{{self.queue}:{self.partition}}}:")
 
     def _key(self, name: str) -> str:
-        return f"millstream:{{{self.queue}:{self.partition}}}:{name}"
+        return self._prefix + name
 
     def stream(self, priority: Priority) -> str:
         """Stream of the ready and running jobs of one level."""
@@ -81,16 +83,16 @@ class Keys:
 
     def job(self, job_id: str) -> str:
         """Hash: the record of a job."""
-        return self._key(f"job:{job_id}")
+        return f"{self._prefix}job:{job_id}"
 
     def body(self, job_id: str) -> str:
         """String: the entry of a job while it is delayed."""
-        return self._key(f"body:{job_id}")
+        return f"{self._prefix}body:{job_id}"
 
     def history(self, job_id: str) -> str:
         """List: the attempts of a job."""
-        return self._key(f"history:{job_id}")
+        return f"{self._prefix}history:{job_id}"
 
     def unique(self, unique: str) -> str:
         """String: the id of the job that holds a unique key."""
-        return self._key(f"unique:{unique}")
+        return f"{self._prefix}unique:{unique}"

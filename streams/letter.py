@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import orjson
 from pydantic import JsonValue
 
+from streams.entry import derived_id
 from streams.fingerprint import Failure, Fingerprint, failure_of, fingerprint
-from streams.job import derived_id
 from streams.priority import LEVELS, Priority
 
 

@@ -1,15 +1,17 @@
 """Redis as Millstream uses it: a client and the scripts that it may run there."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import redis
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
 from streams.errors import UnsafeServerError
+from streams.lane import Lane
 from streams.scripts.loader import Arg, Call, Row, Script
 from streams.trouble import Trouble, is_read_only, trouble_of
 
@@ -24,13 +26,27 @@ VERSION_MIN = (6, 2)
 class Server:
     """Runs scripts by their hash and loads them where the server has forgotten them.
 
-    Whether the server knows script flags is learned by loading one, not from its version
-    number: clones report versions of their own.
+    With a *lane* its calls share one connection; without one each takes a connection of the
+    client's pool. Whether the server knows script flags is learned by loading one, not from
+    its version number: clones report versions of their own.
     """
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, lane: Lane | None = None) -> None:
         self.client = client
+        self._lane = lane
         self._shebang: bool | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def on_a_lane(cls, client: Redis) -> AsyncGenerator[Self]:
+        """One whose calls share a connection and travel together, while the block lasts."""
+        async with Lane.open(client) as lane:
+            yield cls(client, lane)
+
+    @property
+    def keeps_order(self) -> bool:
+        """True where calls that are under way at the same time arrive in their order."""
+        return self._lane is not None
 
     async def run(
         self,
@@ -60,10 +76,15 @@ class Server:
                     raise
                 # Nothing was written. A new connection asks again where the master is.
                 await self.client.connection_pool.disconnect(inuse_connections=False)
+                if self._lane is not None:
+                    self._lane.leave()
         return await self._send(call)
 
     async def _send(self, call: Call) -> Any:
         sha = call.script.sha(shebang=bool(self._shebang))
+        if self._lane is not None:
+            name = "EVALSHA_RO" if self._shebang and call.script.only_reads else "EVALSHA"
+            return await self._lane.call([name, sha, len(call.keys), *call.keys, *call.args])
         # Servers with script flags (7.0) let a user who may only read run a script that does.
         if self._shebang and call.script.only_reads:
             return await self.client.evalsha_ro(sha, len(call.keys), *call.keys, *call.args)

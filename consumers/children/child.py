@@ -28,6 +28,7 @@ from consumers.children.frames import (
     read_frame,
 )
 from consumers.children.source import Source, open_registry
+from consumers.deadlines import Deadlines
 from consumers.handler import Context
 from consumers.handling import handle
 from consumers.registry import Registry
@@ -70,6 +71,7 @@ class JobServer:
         self._registry = registry
         self._channel = channel
         self._threads = Threads(1)
+        self._deadlines = Deadlines()
         self._scope: anyio.CancelScope | None = None
 
     async def run(self) -> None:
@@ -113,7 +115,8 @@ class JobServer:
             deadline_s=time.monotonic() + job.timeout_ms / 1000,
             link=ChannelLink(job.run, self._channel, scope),
         )
-        return frame_of(job.run, await handle(binding, payload, context, scope, self._threads))
+        ending = await handle(binding, payload, context, scope, self._threads, self._deadlines)
+        return frame_of(job.run, ending)
 
 
 class ChannelLink:

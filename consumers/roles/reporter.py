@@ -38,10 +38,11 @@ class Reporter:
         self._log = log
         self._waiting: dict[Token, _Note] = {}
         self._arrived = anyio.Event()
+        self._loop = asyncio.get_running_loop()
 
     def link(self, running: Running) -> "RunLink":
         """The way of one run to its record."""
-        return RunLink(self, running)
+        return RunLink(self, self._loop, running)
 
     def submit(self, running: Running, fraction: float, message: str) -> anyio.Event:
         """Have it published; the event is set when it is, or will not be. Only in the loop."""
@@ -85,10 +86,14 @@ class Reporter:
 class RunLink:
     """What a handler's `Context` uses: see `consumers.handler.Link`."""
 
-    def __init__(self, reporter: Reporter, running: Running) -> None:
+    __slots__ = ("_loop", "_reporter", "_running")
+
+    def __init__(
+        self, reporter: Reporter, loop: asyncio.AbstractEventLoop, running: Running
+    ) -> None:
         self._reporter = reporter
+        self._loop = loop
         self._running = running
-        self._loop = asyncio.get_running_loop()
 
     @property
     def cancelled(self) -> bool:

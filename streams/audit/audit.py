@@ -16,8 +16,9 @@ import orjson
 from redis.asyncio import Redis
 
 from streams.audit.places import Breakage, JobPlaces, SeenEntry, broken, places_of
+from streams.entry import derived_id
 from streams.errors import InvalidJobError
-from streams.job import derived_id, require_id
+from streams.job import require_id
 from streams.keys import GROUP, Keys
 from streams.priority import LEVELS, Priority
 from streams.scripts.loader import load

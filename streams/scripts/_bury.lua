@@ -5,6 +5,7 @@
 -- twin there is the letter alone.
 local function bury(row, fields, cause)
   local letter = fields or {}
+  if fields then keep_arrival(fields, row.entry) end
   set_field(letter, 'id', row.id)
   set_field(letter, 'priority', LEVEL_NAMES[row.level])
   set_field(letter, 'entry', row.entry)

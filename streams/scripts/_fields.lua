@@ -49,3 +49,10 @@ end
 local function next_epoch(fields)
   set_field(fields, 'epoch', (tonumber(field(fields, 'epoch')) or 0) + 1)
 end
+
+-- An entry that moves takes the time of its arrival along, which its id has told so far.
+local function keep_arrival(fields, entry)
+  if not field(fields, 'enqueued_ms') then
+    set_field(fields, 'enqueued_ms', string.match(entry, '^%d+'))
+  end
+end

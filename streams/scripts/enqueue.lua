@@ -1,11 +1,14 @@
 -- Accepts jobs: each goes into its stream, or waits when its time is still to come.
 -- A job whose id has a record, or whose unique slot is taken, is not accepted again; the
 -- answer names the job that is there, so that a repeated call changes nothing.
+-- `options` is empty for most jobs, else a JSON object: delay_ms, due_ms, unique,
+-- unique_ttl_ms, and `fields`, the names and values that the entry has besides the three.
 -- keys: critical high normal low delayed counters | job body unique_key
--- args: length_max | id level delay_ms due_ms unique unique_ttl_ms kind payload attempts timeout_ms meta traceparent schema_version
+-- args: length_max attempts_default | id level kind payload options
 -- include: _levels _now
 -- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id, 4 unique slot taken + id, 5 full + length
 local READY, DELAYED, EXISTS, TAKEN, FULL = 1, 2, 3, 4, 5
+local NO_OPTIONS = { fields = {} }
 local now = now_ms()
 local limit = tonumber(length_max)
 local length = 0
@@ -14,11 +17,12 @@ if limit > 0 then
   for _, stream in ipairs(LEVELS) do length = length + redis.call('XLEN', stream) end
 end
 
-local answers, accepted, slots = {}, {}, {}
+local answers, accepted, slots, wishes = {}, {}, {}, {}
 for i = 1, rows do
   local job, _, unique_key = row_keys(i)
-  local id, _, _, _, unique = row_args(i)
-  local holder = unique ~= '' and (slots[unique] or redis.call('GET', unique_key))
+  local id, _, _, _, options = row_args(i)
+  local wish = options == '' and NO_OPTIONS or cjson.decode(options)
+  local holder = wish.unique and (slots[wish.unique] or redis.call('GET', unique_key))
   if accepted[id] or redis.call('EXISTS', job) == 1 then
     answers[i] = { EXISTS, id }
   elseif holder then
@@ -28,42 +32,47 @@ for i = 1, rows do
   else
     length = length + 1
     accepted[id] = true
-    slots[unique] = id
+    if wish.unique then slots[wish.unique] = id end
+    wishes[i] = wish
   end
+end
+
+-- What an entry need not say is left out: it is read, copied and kept all the time.
+local function delay(job, body, id, level, kind, payload, wish, due)
+  redis.call('SET', body, cmsgpack.pack({
+    'id', id, 'kind', kind, 'payload', payload, 'enqueued_ms', tostring(now), unpack(wish.fields),
+  }))
+  redis.call('ZADD', delayed, due, id)
+  redis.call('HSET', job, 'state', 'delayed', 'id', id, 'kind', kind, 'priority', LEVEL_NAMES[level],
+    'enqueued_ms', now, 'due_ms', due, 'attempts', wish.attempts or attempts_default)
+  return { DELAYED, tostring(due) }
+end
+
+local function add(job, id, level, kind, payload, wish)
+  local entry = redis.call('XADD', LEVELS[level], '*',
+    'id', id, 'kind', kind, 'payload', payload, unpack(wish.fields))
+  redis.call('HSET', job, 'state', 'ready', 'id', id, 'kind', kind, 'priority', LEVEL_NAMES[level],
+    'enqueued_ms', now, 'entry', entry, 'attempts', wish.attempts or attempts_default)
+  return { READY, entry }
 end
 
 local count = 0
 for i = 1, rows do
-  if not answers[i] then
+  local wish = wishes[i]
+  if wish then
     local job, body, unique_key = row_keys(i)
-    local id, level, delay_ms, due_ms, unique, unique_ttl_ms, kind, payload, attempts, timeout_ms, meta, traceparent, schema_version = row_args(i)
+    local id, level, kind, payload = row_args(i)
     level = tonumber(level)
-    local due = tonumber(due_ms)
-    if tonumber(delay_ms) > 0 then due = now + tonumber(delay_ms) end
-    local fields = {
-      'id', id, 'kind', kind, 'payload', payload, 'attempt', '1', 'attempts', attempts,
-      'timeout_ms', timeout_ms, 'enqueued_ms', tostring(now), 'epoch', '0', 'unique', unique,
-      'meta', meta, 'traceparent', traceparent,
-    }
-    if schema_version ~= '' then
-      fields[#fields + 1] = 'schema_version'
-      fields[#fields + 1] = schema_version
-    end
+    local due = wish.delay_ms and now + wish.delay_ms or wish.due_ms or 0
     if due > now then
-      redis.call('SET', body, cmsgpack.pack(fields))
-      redis.call('ZADD', delayed, due, id)
-      redis.call('HSET', job, 'state', 'delayed', 'id', id, 'kind', kind, 'priority', LEVEL_NAMES[level],
-        'enqueued_ms', now, 'due_ms', due, 'attempts', attempts, 'unique', unique)
-      answers[i] = { DELAYED, tostring(due) }
+      answers[i] = delay(job, body, id, level, kind, payload, wish, due)
     else
-      local entry = redis.call('XADD', LEVELS[level], '*', unpack(fields))
-      redis.call('HSET', job, 'state', 'ready', 'id', id, 'kind', kind, 'priority', LEVEL_NAMES[level],
-        'enqueued_ms', now, 'entry', entry, 'attempts', attempts, 'unique', unique)
-      answers[i] = { READY, entry }
+      answers[i] = add(job, id, level, kind, payload, wish)
     end
-    if unique ~= '' then
+    if wish.unique then
+      redis.call('HSET', job, 'unique', wish.unique)
       redis.call('SET', unique_key, id)
-      if tonumber(unique_ttl_ms) > 0 then redis.call('PEXPIRE', unique_key, unique_ttl_ms) end
+      if wish.unique_ttl_ms then redis.call('PEXPIRE', unique_key, wish.unique_ttl_ms) end
     end
     count = count + 1
   end

@@ -65,6 +65,7 @@ end
 local function postponed(row, how)
   local fields = fields_of(row.stream, row.entry)
   if not fields then return buried(row, nil, 'body lost') end
+  keep_arrival(fields, row.entry)
   local attempt = tonumber(field(fields, 'attempt')) or 1
   if how == 'retried' then attempt = attempt + 1 end
   if how ~= 'parked' then remember(row.history, row.attempt) end

@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from consumers.execution import PARKED_MS
 from producers.client import Producer
-from streams.job import derived_id
+from streams.entry import derived_id
 from streams.priority import Priority
 from streams.state import State
 from tests.consumers.support.fleet import KEYS, Fleet, letters, report, send, until_idle

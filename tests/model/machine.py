@@ -6,7 +6,6 @@ server must hold what the model has. A failing run is shortened and printed as a
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis import note
@@ -275,7 +274,7 @@ def settle_any(machine: Machine) -> None:
 
 
 def _with(delivery: Delivery, **changes: Any) -> Delivery:
-    return replace(delivery, token=replace(delivery.token, **changes))
+    return delivery._replace(token=delivery.token._replace(**changes))
 
 
 def renew(machine: Machine) -> None:

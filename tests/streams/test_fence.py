@@ -1,7 +1,6 @@
 """The fence: an outcome counts once, and only from whoever has the job."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -115,7 +114,7 @@ async def test_a_stale_token_changes_nothing_and_is_counted(
 )
 async def test_each_part_of_the_token_counts(queue: QueueUnderTest, forged: dict[str, Any]) -> None:
     delivery = await taken(queue)
-    other = replace(delivery, token=replace(delivery.token, **forged))
+    other = delivery._replace(token=delivery.token._replace(**forged))
 
     assert await queue.settle(other, Verdict.COMPLETED) is LOST
     assert await queue.settle(delivery, Verdict.COMPLETED) is RECORDED

@@ -45,7 +45,7 @@ async def test_a_replayed_job_starts_from_its_first_attempt_where_it_was(
 async def test_what_a_letter_says_of_a_death_is_not_sent_to_the_next_handler(
     queue: QueueUnderTest,
 ) -> None:
-    """The entry has the fields that it was sent with, and the counts of Millstream."""
+    """The entry has the fields that it was sent with, its arrival, and Millstream's counts."""
     await queue.add(job(id="a"))
     first: Any = await queue.client.xrange(queue.keys.stream(Priority.NORMAL))
     await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="x")
@@ -53,7 +53,9 @@ async def test_what_a_letter_says_of_a_death_is_not_sent_to_the_next_handler(
     await queue.replay(await queue.letter("a"))
 
     second: Any = await queue.client.xrange(queue.keys.stream(Priority.NORMAL))
-    assert set(second[0][1]) == set(first[0][1])
+    assert set(second[0][1]) == {*first[0][1], b"enqueued_ms", b"attempt", b"epoch"}
+    arrived_ms, _, _ = first[0][0].partition(b"-")
+    assert second[0][1][b"enqueued_ms"] == arrived_ms
 
 
 async def test_a_replayed_job_is_live_and_its_record_says_so(queue: QueueUnderTest) -> None:

@@ -3,8 +3,8 @@
 from itertools import count
 from typing import Any
 
-from streams.job import Delivery, Token, decode_entry
-from streams.priority import LEVELS
+from streams.entry import decode_entry
+from streams.job import Delivery, Token
 
 _ENTRIES = count(1)
 
@@ -18,7 +18,7 @@ def delivery(kind: str = "test.note", payload: str = "{}", **fields: Any) -> Del
 def entry(token: Token, **fields: Any) -> Delivery:
     """What *fields* are read as."""
     flat = [part for name, value in fields.items() for part in (name.encode(), _bytes(value))]
-    return decode_entry(token, LEVELS[token.level - 1], flat)
+    return decode_entry(token, flat)
 
 
 def _bytes(value: Any) -> bytes:
