@@ -66,7 +66,8 @@ class Lane:
         line = self._line
         if line is None or not line.is_open:
             line = await self._connect()
-        return await line.ask(hiredis.pack_command(tuple(parts)))
+        command: Any = tuple(parts)  # its types know tuples of one part only
+        return await line.ask(hiredis.pack_command(command))
 
     def leave(self) -> None:
         """Connect anew for the next call: the master may be somewhere else now."""

@@ -137,10 +137,8 @@ async def fail_over(old: QueueUnderTest, new: QueueUnderTest) -> None:
     async def has_all() -> bool:
         # WAIT would count a replica that is still loading the first copy.
         replica, master = await new.client.info("replication"), await old.client.info("replication")
-        return (
-            replica["master_link_status"] == "up"
-            and replica["slave_repl_offset"] >= master["master_repl_offset"]
-        )
+        is_up: bool = replica["master_link_status"] == "up"
+        return is_up and int(replica["slave_repl_offset"]) >= int(master["master_repl_offset"])
 
     await wait_until(has_all, "the replica has everything")
     await new.client.replicaof("NO", "ONE")

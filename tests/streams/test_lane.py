@@ -54,9 +54,12 @@ async def test_each_of_many_calls_gets_its_own_answer(lane: Lane) -> None:
 
 
 async def test_calls_arrive_in_the_order_in_which_they_were_made(lane: Lane, client: Redis) -> None:
+    async def push(number: int) -> None:
+        await lane.call(["RPUSH", "numbers", number])
+
     async with anyio.create_task_group() as tasks:
         for number in range(200):
-            tasks.start_soon(lane.call, ["RPUSH", "numbers", number])
+            tasks.start_soon(push, number)
 
     found: Any = await client.lrange("numbers", 0, -1)
     assert [int(each) for each in found] == list(range(200))
@@ -133,7 +136,7 @@ async def test_a_connection_that_is_closed_while_nobody_asks_fails_no_call(
     lane: Lane, client: Redis
 ) -> None:
     number = await lane.call(["CLIENT", "ID"])
-    await client.execute_command("CLIENT", "KILL", "ID", number)
+    await client.client_kill_filter(_id=number)
 
     async def is_noticed() -> bool:
         line = lane._line
