@@ -32,7 +32,7 @@ async def noop(_payload: Noop, _context: Context) -> JsonValue:
 async def _main(url: str, slots: str) -> None:
     registry = Registry()
     registry.add(Noop, noop)
-    arguments = {"redis_url": url, "concurrency": slots, "log_level": "error"}
+    arguments = {"redis_url": url, "concurrency": slots, "log_level": "error", "require_aof": "no"}
     await Worker(registry, worker_settings({}, arguments, queue=QUEUE)).run()
 
 

@@ -41,35 +41,35 @@ class Failure:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A row of the history, before it is written."""
+class AttemptRows:
+    """Writes the rows of one worker's runs: JSON objects."""
 
-    attempt: int
-    consumer: str
-    host: str
-    version: str
-    started_ms: int
-    ended_ms: int
-    outcome: str
-    failure: Failure | None = None
+    def __init__(self, consumer: str, host: str, version: str) -> None:
+        # The same in every row, and three quarters of what a row of a success holds.
+        who = orjson.dumps({"consumer": consumer, "host": host, "version": version})
+        self._who = who.decode().strip("{}")
 
-    def to_json(self) -> bytes:
-        """One JSON object; without the error's fields where nothing failed."""
-        row: dict[str, object] = {
-            "attempt": self.attempt,
-            "outcome": self.outcome,
-            "consumer": self.consumer,
-            "host": self.host,
-            "version": self.version,
-            "started_ms": self.started_ms,
-            "ended_ms": self.ended_ms,
+    def row(
+        self,
+        attempt: int,
+        outcome: str,
+        started_ms: int,
+        ended_ms: int,
+        failure: Failure | None = None,
+    ) -> bytes:
+        """One row; *outcome* is a plain word. With a *failure* it says what went wrong."""
+        row = (
+            f'{{"attempt":{attempt},"outcome":"{outcome}",{self._who},'
+            f'"started_ms":{started_ms},"ended_ms":{ended_ms}}}'
+        ).encode()
+        if failure is None:
+            return row
+        said = {
+            "error": failure.error,
+            "message": failure.message,
+            "traceback": failure.traceback,
         }
-        if self.failure is not None:
-            row["error"] = self.failure.error
-            row["message"] = self.failure.message
-            row["traceback"] = self.failure.traceback
-        return orjson.dumps(row)
+        return row[:-1] + b"," + orjson.dumps(said)[1:]
 
 
 def _message(error: BaseException) -> str:

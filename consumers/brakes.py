@@ -7,7 +7,6 @@ itself that nothing works where it is.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import anyio
 
@@ -59,7 +58,10 @@ class Brakes:
 
     def started(self, delivery: Delivery) -> None:
         """A run begins."""
-        if self._breaker and self._breaker.look(self._clock()) is Circuit.HALF_OPEN:
+        breaker = self._breaker
+        if breaker is None or breaker.state is Circuit.CLOSED:
+            return
+        if breaker.look(self._clock()) is Circuit.HALF_OPEN:
             self._probes.add(delivery.token)
 
     def ended(self, delivery: Delivery, outcome: Outcome | None) -> Outcome | None:
@@ -124,7 +126,7 @@ class Brakes:
                 hint="more jobs fail than may be tried again at once: their retries wait longer",
             )
             self._pushed = 0
-        return replace(outcome, delay_ms=outcome.delay_ms + round(push.total_seconds() * 1000))
+        return outcome._replace(delay_ms=outcome.delay_ms + round(push.total_seconds() * 1000))
 
     def _turned(self, breaker: Breaker, now_s: float) -> None:
         """The circuit has opened, or closed again."""

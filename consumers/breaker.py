@@ -115,13 +115,15 @@ class Breaker:
     def _count(self, now_s: float, *, failed: bool) -> None:
         width_s = self._rules.window_s / PARTS
         if not self._parts or now_s >= self._parts[-1].start_s + width_s:
+            self._forget(now_s)
             self._parts.append(_Part(now_s))
         self._parts[-1].runs += 1
         self._parts[-1].failures += failed
-        runs, failures = self.counted(now_s)
         # Old successes that leave the window raise the share, but only a failure opens it.
-        if failed and runs >= self._rules.runs_min and failures >= self._rules.ratio * runs:
-            self._open(now_s, self._rules.cool_down_s)
+        if failed:
+            runs, failures = self.counted(now_s)
+            if runs >= self._rules.runs_min and failures >= self._rules.ratio * runs:
+                self._open(now_s, self._rules.cool_down_s)
 
     def _probed(self, now_s: float, *, failed: bool) -> None:
         if failed:

@@ -4,9 +4,9 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from consumers.attempt import Attempt, Failure
+from consumers.attempt import AttemptRows, Failure
 from consumers.ending import (
     Crashed,
     Ending,
@@ -56,7 +56,7 @@ class Execution:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._registry = registry
-        self._identity = identity
+        self._rows = AttemptRows(identity.consumer, identity.host, identity.version)
         self._queue = queue
         self._policy = policy
         self._places = places
@@ -115,7 +115,7 @@ class Execution:
             case Invalid(failure):
                 # What is wrong quotes the payload: it belongs into the letter, not into logs.
                 dead = self._dead(delivery, started_ms, "invalid payload", failure)
-                return replace(dead, error=f"{failure.error}: its dead letter says what is wrong")
+                return dead._replace(error=f"{failure.error}: its dead letter says what is wrong")
             case Crashed(cause, output):
                 return self._crashed(delivery, binding, started_ms, cause, output)
             case Unstarted(reason):
@@ -228,16 +228,7 @@ class Execution:
     def _attempt(
         self, delivery: Delivery, started_ms: int, outcome: str, failure: Failure | None = None
     ) -> bytes:
-        return Attempt(
-            attempt=delivery.attempt,
-            consumer=self._identity.consumer,
-            host=self._identity.host,
-            version=self._identity.version,
-            started_ms=started_ms,
-            ended_ms=_wall_ms(),
-            outcome=outcome,
-            failure=failure,
-        ).to_json()
+        return self._rows.row(delivery.attempt, outcome, started_ms, _wall_ms(), failure)
 
 
 def _timeout_s(delivery: Delivery, binding: Binding) -> float:

@@ -60,9 +60,9 @@ class Unlinked:
         """Do nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """One delivery, as its handler sees it.
+    """One delivery, as its handler sees it: to be read, not to be changed.
 
     `job_id` stays the same over every attempt: it is the idempotency key for effects
     outside Redis. `fence` grows with every delivery of the job: a store that keeps the

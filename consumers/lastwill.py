@@ -10,7 +10,7 @@ import time
 import anyio
 from redis.exceptions import RedisError
 
-from consumers.attempt import Attempt
+from consumers.attempt import AttemptRows
 from consumers.execution import Identity
 from consumers.inflight import Inflight, Running
 from consumers.leases import boot_s
@@ -72,13 +72,11 @@ class LastWill:
 
     def _released(self, running: Running) -> Outcome:
         now_ms = time.time_ns() // 1_000_000
-        attempt = Attempt(
-            attempt=running.delivery.attempt,
-            consumer=self._identity.consumer,
-            host=self._identity.host,
-            version=self._identity.version,
-            started_ms=now_ms - round((boot_s() - running.taken_s) * 1000),
-            ended_ms=now_ms,
-            outcome=Verdict.RELEASED.value,
+        identity = self._identity
+        attempt = AttemptRows(identity.consumer, identity.host, identity.version).row(
+            running.delivery.attempt,
+            Verdict.RELEASED.value,
+            now_ms - round((boot_s() - running.taken_s) * 1000),
+            now_ms,
         )
-        return Outcome(running.delivery, Verdict.RELEASED, attempt=attempt.to_json())
+        return Outcome(running.delivery, Verdict.RELEASED, attempt=attempt)

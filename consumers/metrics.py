@@ -63,9 +63,10 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         ).labels(queue)
-        self._running = Gauge(
-            "millstream_running", "Handlers that run.", ["queue"], registry=self.registry
-        ).labels(queue)
+        self._running = 0
+        Gauge("millstream_running", "Handlers that run.", ["queue"], registry=self.registry).labels(
+            queue
+        ).set_function(lambda: self._running)
         self._errors = Counter(
             "millstream_role_errors",
             "Errors of a role, each followed by another try.",
@@ -163,14 +164,14 @@ class Metrics:
 
     def delivered(self, delivery: Delivery, now_ms: int) -> None:
         """A handler starts."""
-        self._running.inc()
+        self._running += 1
         if delivery.attempt == 1 and delivery.token.deliveries == 1:
             self._pickup.observe(max(0, now_ms - delivery.enqueued_ms) / 1000)
 
     def ended(self, delivery: Delivery, verdict: Verdict | None, seconds: float) -> None:
         """A handler has ended; *verdict* None where the lease was lost."""
         kind = delivery.kind if delivery.kind in self._kinds else "unknown"
-        self._running.dec()
+        self._running -= 1
         ended, handler_seconds = self._of_kind(kind, verdict)
         ended.inc()
         handler_seconds.observe(seconds)

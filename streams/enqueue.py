@@ -1,8 +1,8 @@
 """Handing jobs in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import orjson
 
@@ -34,8 +34,7 @@ class Acceptance(Enum):
     """The queue holds as many jobs as it may: nothing was added."""
 
 
-@dataclass(frozen=True, slots=True)
-class Enqueued:
+class Enqueued(NamedTuple):
     """The answer to one job: its id, or that of the job that was there before."""
 
     id: str
@@ -45,7 +44,7 @@ class Enqueued:
     @property
     def is_new(self) -> bool:
         """True where this call added a job."""
-        return self.acceptance in {Acceptance.READY, Acceptance.DELAYED}
+        return self.acceptance is Acceptance.READY or self.acceptance is Acceptance.DELAYED
 
 
 async def enqueue(

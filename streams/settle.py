@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 from streams.job import Delivery
 from streams.keys import Keys
@@ -51,8 +52,7 @@ class Settled(Enum):
     """The record belongs to another entry with this id, whose end stands: only counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What to record for a delivery.
 
     `detail` is the result as JSON (completed), the cause (dead), the reason (parked, snoozed),

@@ -1,5 +1,6 @@
 """Takes jobs for free slots, and sleeps in a blocking read while there are none."""
 
+import asyncio
 from contextlib import suppress
 
 import anyio
@@ -28,6 +29,9 @@ from streams.wakeup import Sleeper
 BLOCK_MS = 500
 #: A read that is not answered so long after its end has lost its connection.
 READ_TIMEOUT_S = BLOCK_MS / 1000 + 2.0
+#: Reads in a row, each begun before the jobs of the last one run. Between two such rows
+#: what is pending may be compared with what is in hand.
+ROUNDS_MAX = 20
 #: Waits between two tries at a server that does not answer.
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.1, 5.0
 
@@ -60,6 +64,7 @@ class Fetcher:
             "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
         )
         self._served = 0
+        self._loop = asyncio.get_running_loop()
 
     async def run(self, pool: Pool, stopping: anyio.Event) -> None:
         """Fetch until *stopping*.
@@ -95,24 +100,45 @@ class Fetcher:
             return
         try:
             async with self._orphans.reading():
-                deliveries = await fetch(
-                    self._server, self._keys, self._consumer, slots=slots, served=self._served
-                )
+                deliveries = await self._fetch(slots)
+                for _ in range(ROUNDS_MAX):
+                    is_more = len(deliveries) == slots and not stopping.is_set()
+                    ahead_slots = self._inflight.reserve_at_once(FETCH_MAX) if is_more else 0
+                    if not ahead_slots:
+                        break
+                    started, slots = slots, slots + ahead_slots
+                    # The next ones come while these run: neither waits for the other.
+                    ahead = self._loop.create_task(self._fetch(ahead_slots))
+                    await anyio.lowlevel.checkpoint()
+                    self._start(deliveries, pool)
+                    self._inflight.release(started)
+                    slots = ahead_slots
+                    deliveries = await ahead
                 if not deliveries and not stopping.is_set():
                     # One comes at most. The claimer may have the other slots meanwhile.
                     self._inflight.release(slots - 1)
                     slots = 1
                     deliveries = await self._sleep()
-                if deliveries:
-                    failpoint("after_fetch")
-                self._served += len(deliveries)
-                for delivery in deliveries:
-                    pool.start(delivery)
+                self._start(deliveries, pool)
         finally:
             self._inflight.release(slots)
 
+    async def _fetch(self, slots: int) -> list[Delivery]:
+        deliveries = await fetch(
+            self._server, self._keys, self._consumer, slots=slots, served=self._served
+        )
+        self._served += len(deliveries)
+        return deliveries
+
+    def _start(self, deliveries: list[Delivery], pool: Pool) -> None:
+        if deliveries:
+            failpoint("after_fetch")
+        for delivery in deliveries:
+            pool.start(delivery)
+
     async def _sleep(self) -> list[Delivery]:
         one = await self._sleeper.sleep(block_ms=BLOCK_MS)
+        self._served += one is not None
         return [one] if one else []
 
     async def _mend(self, error: BaseException) -> None:

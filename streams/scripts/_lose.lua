@@ -17,7 +17,10 @@ local function losses_of(job, entry, token)
   if known[1] and entry and known[2] ~= entry and not mine then
     return { losses = 0, solo = 0, twin = true }
   end
-  return { losses = tonumber(known[3] or '0'), solo = tonumber(known[4] or '0'), mine = mine }
+  return {
+    losses = tonumber(known[3] or '0'), solo = tonumber(known[4] or '0'), mine = mine,
+    has_record = known[1] ~= false,
+  }
 end
 
 -- One loss more, and its row of the history. Nothing is written here; a job that is killed

@@ -82,8 +82,10 @@ class Script:
 
     def source(self, *, shebang: bool) -> str:
         """The text to load; *shebang* where the server knows flags (Redis 7.0)."""
-        first = f"#!lua flags={','.join(self.flags)}\n" if shebang and self.flags else _NO_FLAGS
-        return first + self.text
+        return self._first(shebang=shebang) + self.text
+
+    def _first(self, *, shebang: bool) -> str:
+        return f"#!lua flags={','.join(self.flags)}\n" if shebang and self.flags else _NO_FLAGS
 
     @property
     def only_reads(self) -> bool:
@@ -92,12 +94,13 @@ class Script:
 
     def sha(self, *, shebang: bool) -> str:
         """The name under which the server knows the text."""
-        return _sha(self.source(shebang=shebang))
+        return _sha(self._first(shebang=shebang), self.text)
 
 
 @cache
-def _sha(source: str) -> str:
-    return hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+def _sha(first: str, text: str) -> str:
+    # Two arguments: a text that was joined for the call would be hashed for each look-up.
+    return hashlib.sha1((first + text).encode(), usedforsecurity=False).hexdigest()
 
 
 @cache

@@ -30,10 +30,13 @@ end
 local counts = {}
 local function count(name) counts[name] = (counts[name] or 0) + 1 end
 
+-- A job that was sent by a plain XADD and has run well at once has no record so far.
 local function complete(row)
-  redis.call('HSET', row.job, 'state', 'completed', 'id', row.id, 'kind', row.kind,
-    'priority', LEVEL_NAMES[row.level], 'result', row.detail, 'last_attempt', row.attempt,
-    'ended_ms', now, 'entry', '', 'token', row.token)
+  if not row.count.has_record then
+    redis.call('HSET', row.job, 'id', row.id, 'kind', row.kind, 'priority', LEVEL_NAMES[row.level])
+  end
+  redis.call('HSET', row.job, 'state', 'completed', 'result', row.detail,
+    'last_attempt', row.attempt, 'ended_ms', now, 'entry', '', 'token', row.token)
   redis.call('PEXPIRE', row.job, ended_ttl_ms)
   redis.call('PEXPIRE', row.history, ended_ttl_ms)
   open_slot(row.unique_key, row.unique, row.id)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.attempt import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, Attempt, Failure
+from consumers.attempt import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, AttemptRows, Failure
 from tests.consumers.support.kinds import UnprintableError
 
 CANARY_URL = "redis://user:canary@host/0"
@@ -23,12 +23,12 @@ def caught(message: str) -> Failure:
     raise AssertionError
 
 
-def row(failure: Failure | None) -> Attempt:
-    return Attempt(2, "box:1:ab", "box", "0.1.0", 1_000, 1_234, "error", failure)
+def row(failure: Failure | None) -> bytes:
+    return AttemptRows("box:1:ab", "box", "0.1.0").row(2, "error", 1_000, 1_234, failure)
 
 
 def test_a_row_says_who_ran_it_when_and_how_it_ended() -> None:
-    assert orjson.loads(row(None).to_json()) == {
+    assert orjson.loads(row(None)) == {
         "attempt": 2,
         "outcome": "error",
         "consumer": "box:1:ab",
@@ -40,7 +40,7 @@ def test_a_row_says_who_ran_it_when_and_how_it_ended() -> None:
 
 
 def test_a_row_of_a_failure_has_class_message_and_traceback() -> None:
-    read = orjson.loads(row(caught("no such shard")).to_json())
+    read = orjson.loads(row(caught("no such shard")))
 
     assert read["error"] == "ValueError"
     assert read["message"] == "no such shard"
@@ -56,7 +56,7 @@ def test_a_failure_is_bounded_whatever_it_says(text: str, times: int) -> None:
     assert len(failure.message) <= MESSAGE_CHARS_MAX
     assert len(failure.traceback) <= TRACEBACK_CHARS_MAX
     assert len(Failure.said("X", message).message) <= MESSAGE_CHARS_MAX
-    orjson.loads(row(failure).to_json())
+    orjson.loads(row(failure))
 
 
 def test_of_a_long_traceback_the_end_is_kept_because_it_names_the_line() -> None:
@@ -99,12 +99,12 @@ def test_an_error_that_cannot_be_printed_is_still_a_failure() -> None:
 
     assert failure.error == "UnprintableError"
     assert failure.message
-    orjson.loads(row(failure).to_json())
+    orjson.loads(row(failure))
 
 
 @given(st.binary(max_size=50))
 def test_a_file_name_that_is_no_utf8_can_be_written_down(name: bytes) -> None:
     failure = caught(name.decode(errors="surrogateescape"))
 
-    orjson.loads(row(failure).to_json())
-    orjson.loads(row(Failure.said("X", name.decode(errors="surrogateescape"))).to_json())
+    orjson.loads(row(failure))
+    orjson.loads(row(Failure.said("X", name.decode(errors="surrogateescape"))))
