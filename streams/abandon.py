@@ -9,8 +9,8 @@ from streams.scripts.loader import Row, load
 from streams.server import Server
 from streams.settle import Retention
 
-#: Entries in one call.
-ABANDON_MAX = 100
+#: Entries in one call: 1.2 ms of the server.
+ABANDON_MAX = 50
 
 _ABANDON = load("abandon")
 _BACK, _DEAD = 1, 2

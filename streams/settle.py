@@ -1,6 +1,6 @@
 """Ending deliveries: what a run decided, recorded together with its acknowledgement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import NamedTuple
@@ -12,6 +12,13 @@ from streams.server import Server
 
 #: Outcomes in one call.
 SETTLE_MAX = 100
+#: What one call may cost, a completed job being one: about 1.6 ms of the server.
+CALL_COST_MAX = 100
+#: Of every other end: its entry is read, and moved or taken apart (measured: 22 to 47 us
+#: against 16).
+OTHER_COST = 3
+#: Bytes that cost as much to copy as a completed job does.
+COST_BYTES = 16 * 1024
 #: A larger result belongs into an object store, with its name as the result.
 RESULT_BYTES_MAX = 1024 * 1024
 
@@ -76,6 +83,28 @@ class Retention:
     lease_ms: int
     ended_ttl_ms: int
     dead_ttl_ms: int
+
+
+def first_call(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """As many of the first *outcomes* as one call may carry without holding the server up.
+
+    At least one, if there is one.
+    """
+    batch: list[Outcome] = []
+    cost = 0
+    for outcome in outcomes:
+        cost += _cost(outcome)
+        if batch and (cost > CALL_COST_MAX or len(batch) == SETTLE_MAX):
+            break
+        batch.append(outcome)
+    return batch
+
+
+def _cost(outcome: Outcome) -> int:
+    copied = len(outcome.detail) + len(outcome.attempt)
+    if outcome.verdict is Verdict.COMPLETED:
+        return 1 + copied // COST_BYTES
+    return OTHER_COST + (copied + len(outcome.delivery.payload)) // COST_BYTES
 
 
 async def settle(

@@ -13,7 +13,7 @@ from consumers.orphans import Orphans
 from consumers.outage import Outage
 from streams.keys import Keys
 from streams.server import Server
-from streams.settle import SETTLE_MAX, Outcome, Retention, Settled, settle
+from streams.settle import Outcome, Retention, Settled, first_call, settle
 from streams.trouble import Trouble, trouble_of
 
 #: Waits between two tries at a server that does not answer.
@@ -63,7 +63,9 @@ class Settler:
             while not self._waiting:
                 self._arrived = anyio.Event()
                 await self._arrived.wait()
-            batch = [self._waiting.popleft() for _ in range(min(SETTLE_MAX, len(self._waiting)))]
+            batch = first_call(self._waiting)
+            for _ in batch:
+                self._waiting.popleft()
             await self._record(batch)
 
     async def _record(self, batch: list[Outcome]) -> None:

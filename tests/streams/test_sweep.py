@@ -133,7 +133,7 @@ async def test_a_claim_has_a_bound(queue: QueueUnderTest) -> None:
     await silence(queue, "lost")
     [lapsed] = [window for window in await swept(queue) if window]
 
-    with pytest.raises(ValueError, match="one call takes 100 entries, got 101"):
+    with pytest.raises(ValueError, match="one call takes 50 entries, got 51"):
         await claim(queue.server, queue.keys, "two", [*lapsed, lapsed[0]], RETENTION)
     assert len((await claim(queue.server, queue.keys, "two", lapsed, RETENTION)).dead) == 0
 
