@@ -62,18 +62,25 @@ class Execution:
         self._places = places
         self._chance = chance
 
+    def binding_of_batch(self, delivery: Delivery) -> Binding | None:
+        """The binding of a delivery that may run in one call with others, else None."""
+        binding = self._registry.find(delivery.kind)
+        if binding is None or binding.batch is None or delivery.flaw or delivery.suspect:
+            return None
+        return None if _is_newer(delivery, binding) else binding
+
     async def run(self, running: Running) -> Outcome | None:
         """Run one delivery; None where its lease was lost, so that nothing is recorded.
 
         Never raises for what a job or its handler does.
         """
         delivery = running.delivery
-        started_ms = _wall_ms()
+        started_ms = wall_ms()
         if delivery.flaw:
             failure = Failure.said("MalformedEntry", delivery.flaw)
             return self._dead(delivery, started_ms, "malformed entry", failure)
         binding = self._registry.find(delivery.kind)
-        if binding is None or binding.payload_type.schema_version < delivery.schema_version:
+        if binding is None or _is_newer(delivery, binding):
             return self._parked(delivery, self._why_unfit(delivery, binding))
         if delivery.suspect and not running.has_solo:
             # Another one runs alone here. Handed back it is claimed by who has that place free.
@@ -81,13 +88,13 @@ class Execution:
         failpoint("before_handler")
         ending = await self._in_its_place(running, binding)
         failpoint("after_handler")
-        return self._outcome(running, binding, started_ms, ending)
+        return self.outcome(running, binding, started_ms, ending)
 
     async def _in_its_place(self, running: Running, binding: Binding) -> Ending:
         delivery, places = running.delivery, self._places
-        timeout_s = _timeout_s(delivery, binding)
+        limit_s = timeout_s(delivery, binding)
         if places.children and (delivery.suspect or binding.runs is Runs.CHILD):
-            return await places.children.run(running, self._context(running), timeout_s)
+            return await places.children.run(running, self.context(running), limit_s)
         if binding.runs is Runs.CHILD:
             return Unstarted(f"this worker has no child processes, and '{delivery.kind}' needs one")
         if delivery.suspect:
@@ -95,16 +102,17 @@ class Execution:
                 await places.alone(running)
             if running.stop is not None:
                 return Interrupted()
-        deadline_s = time.monotonic() + timeout_s
+        deadline_s = time.monotonic() + limit_s
         running.renew_until_s = deadline_s
-        context = self._context(running, deadline_s)
+        context = self.context(running, deadline_s)
         return await handle(
             binding, delivery.payload, context, running.scope, places.threads, places.deadlines
         )
 
-    def _outcome(  # noqa: PLR0911 - one for each way to end
+    def outcome(  # noqa: PLR0911 - one for each way to end
         self, running: Running, binding: Binding, started_ms: int, ending: Ending
     ) -> Outcome | None:
+        """What to record of a run that ended so; None where its lease was lost."""
         delivery = running.delivery
         match ending:
             case Returned(result):
@@ -125,11 +133,12 @@ class Execution:
             case TimedOut():
                 late = TimeoutError(
                     f"the handler of '{delivery.kind}' took longer than "
-                    f"{_timeout_s(delivery, binding):g} s"
+                    f"{timeout_s(delivery, binding):g} s"
                 )
                 return self._failed(delivery, binding, started_ms, late, Failure.of(late))
 
-    def _context(self, running: Running, deadline_s: float = math.inf) -> Context:
+    def context(self, running: Running, deadline_s: float = math.inf) -> Context:
+        """What the handler of *running* is given besides its payload."""
         delivery = running.delivery
         return Context(
             job_id=delivery.id,
@@ -228,16 +237,22 @@ class Execution:
     def _attempt(
         self, delivery: Delivery, started_ms: int, outcome: str, failure: Failure | None = None
     ) -> bytes:
-        return self._rows.row(delivery.attempt, outcome, started_ms, _wall_ms(), failure)
+        return self._rows.row(delivery.attempt, outcome, started_ms, wall_ms(), failure)
 
 
-def _timeout_s(delivery: Delivery, binding: Binding) -> float:
+def timeout_s(delivery: Delivery, binding: Binding) -> float:
+    """What one attempt may take: the job's own limit, or its kind's."""
     return delivery.timeout_ms / 1000 if delivery.timeout_ms else binding.timeout.total_seconds()
+
+
+def _is_newer(delivery: Delivery, binding: Binding) -> bool:
+    return binding.payload_type.schema_version < delivery.schema_version
 
 
 def _how_failed(failure: Failure) -> str:
     return "timeout" if failure.error == TimeoutError.__name__ else "error"
 
 
-def _wall_ms() -> int:
+def wall_ms() -> int:
+    """Now, in Unix milliseconds: for the record, never for a decision."""
     return time.time_ns() // 1_000_000

@@ -4,27 +4,22 @@ The worker and its child processes share it. Nothing here decides what becomes o
 """
 
 import inspect
-import math
-import time
 
 import anyio
 import orjson
 from pydantic import ValidationError
 
 from consumers.attempt import Failure
+from consumers.calling import Called, Failed, Value, call_in_loop, call_in_thread
 from consumers.deadlines import Deadlines
-from consumers.ending import Ending, Interrupted, Invalid, Raised, Returned, TimedOut
+from consumers.ending import Ending, Invalid, Raised, Returned
 from consumers.errors import PermanentError, RetryableError, Snooze
-from consumers.handler import Context, StoppedError
+from consumers.handler import Context
 from consumers.redaction import redacted
 from consumers.registry import Binding
-from consumers.threads import ThreadCall, Threads
+from consumers.threads import Threads
 from producers.payloads.base import Payload
 from streams.settle import RESULT_BYTES_MAX
-
-#: A thread whose time is over gets so long to notice. Less than the shortest lease, which
-#: is renewed until the deadline and not after it.
-PATIENCE_S = 0.5
 
 
 async def handle(
@@ -40,88 +35,50 @@ async def handle(
     *scope* is cancelled to end it from outside, or by *deadlines*. A cancellation from
     further out goes through, as does the end of the program; nothing else that a handler does.
     """
+    payload = validated(binding, raw)
+    if isinstance(payload, Invalid):
+        return payload
+    if binding.is_async:
+        called = await call_in_loop(
+            lambda: binding.handler(payload, context), context.deadline_s, scope, deadlines
+        )
+    else:
+        called = await call_in_thread(
+            lambda: binding.handler(payload, context), context.deadline_s, scope, threads
+        )
+    return ending_of(called, binding)
+
+
+def validated(binding: Binding, raw: bytes) -> Payload | Invalid:
+    """The payload *raw* as its model, or what is wrong with it."""
     try:
-        payload = binding.payload_type.model_validate_json(raw)
+        return binding.payload_type.model_validate_json(raw)
     except ValidationError as error:
         return Invalid(Failure.said("InvalidPayload", _explained(error)))
     except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
         return Invalid(Failure.of(error))
-    if binding.is_async:
-        return await _in_loop(binding, payload, context, scope, deadlines)
-    return await _in_thread(binding, payload, context, scope, threads)
 
 
-async def _in_loop(
-    binding: Binding,
-    payload: Payload,
-    context: Context,
-    scope: anyio.CancelScope,
-    deadlines: Deadlines,
-) -> Ending:
-    failed: BaseException | None = None
-    result = b""
-    deadlines.watch(scope, context.deadline_s)
+def ending_of(called: Called, binding: Binding) -> Ending:
+    """How a call of the handler of *binding* ended, with its value as JSON."""
+    match called:
+        case Value(value):
+            return returned(value, binding)
+        case Failed(error):
+            return raised(error, binding)
+        case _:
+            return called
+
+
+def returned(value: object, binding: Binding) -> Ending:
+    """What a handler has returned, if JSON can hold it."""
     try:
-        with scope:
-            try:
-                result = _packed(await binding.handler(payload, context))
-            except BaseException as error:
-                if _is_from_outside(error):
-                    raise
-                failed = error
-    finally:
-        is_late = deadlines.end(scope)
-    # A handler may turn its cancellation into an error of its own: that is no failure.
-    if scope.cancel_called and (scope.cancelled_caught or failed is not None):
-        return TimedOut() if is_late else Interrupted()
-    return Returned(result) if failed is None else _raised(failed, binding)
+        return Returned(_packed(value if binding.is_async else _no_awaitable(value, binding)))
+    except PermanentError as error:
+        return raised(error, binding)
 
 
-async def _in_thread(
-    binding: Binding,
-    payload: Payload,
-    context: Context,
-    scope: anyio.CancelScope,
-    threads: Threads,
-) -> Ending:
-    """Wait for the thread; it sees by itself that it is to stop (`Context.cancelled`).
-
-    The lease of a thread that goes on is kept until its deadline, whoever wants it to end:
-    as long as it may write, nobody else may start.
-    """
-    call: ThreadCall | None = None
-    with scope, anyio.move_on_after(context.deadline_s - time.monotonic()):
-        try:
-            call = await threads.start(lambda: binding.handler(payload, context))
-        except RuntimeError as error:
-            return _raised(error, binding)
-        await call.done.wait()
-    if call is None:
-        return Interrupted() if scope.cancel_called else TimedOut()
-    if not call.done.is_set():
-        with anyio.move_on_after(context.deadline_s - time.monotonic() + PATIENCE_S):
-            await call.done.wait()
-    if not call.done.is_set():
-        threads.abandon(call)
-        return Interrupted() if scope.cancel_called else TimedOut()
-    return _ending_of(call, binding, ended_from_outside=scope.cancel_called)
-
-
-def _ending_of(call: ThreadCall, binding: Binding, *, ended_from_outside: bool) -> Ending:
-    failed, result = call.error, b""
-    if failed is None:
-        try:
-            result = _packed(_no_awaitable(call.value, binding))
-        except PermanentError as error:
-            failed = error
-    if failed is None:
-        return Returned(result)
-    if ended_from_outside:
-        return Interrupted()
-    return TimedOut() if isinstance(failed, StoppedError) else _raised(failed, binding)
-
-
-def _raised(error: BaseException, binding: Binding) -> Raised:
+def raised(error: BaseException, binding: Binding) -> Raised:
     """What the handler raised; for the decision, permanent where its class was said to be.
 
     Where a base of all errors is permanent, the handler's own word still counts.
@@ -142,17 +99,6 @@ def _no_awaitable(value: object, binding: Binding) -> object:
         f"the handler of '{binding.payload_type.kind}' is no `async def` and returned an "
         'awaitable: bind it with runs="loop"'
     )
-
-
-def _is_from_outside(error: BaseException) -> bool:
-    """True for what is not the handler's own doing: its cancellation, or the program's end.
-
-    A handler that calls `sys.exit`, or waits for something that was cancelled elsewhere,
-    has failed like any other; its neighbours go on.
-    """
-    if isinstance(error, anyio.get_cancelled_exc_class()):
-        return anyio.current_effective_deadline() == -math.inf
-    return isinstance(error, KeyboardInterrupt | GeneratorExit)
 
 
 def _packed(value: object) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from enum import Enum
 from functools import cache
+from typing import Protocol
 
 import anyio
 
@@ -25,6 +26,14 @@ class Stop(Enum):
     """The worker ends: the job is handed back."""
 
 
+class Share(Protocol):
+    """The part of one job in a call for many."""
+
+    def cancel(self) -> None:
+        """This job is not wanted any more."""
+        ...
+
+
 class Running:
     """A delivery and the scope in which its handler runs."""
 
@@ -34,6 +43,7 @@ class Running:
         "renew_until_s",
         "scope",
         "settling",
+        "share",
         "stop",
         "taken_s",
         "task",
@@ -42,6 +52,8 @@ class Running:
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
         self.scope = _new_scope()
+        #: Its share of a batch, which is what ends it then.
+        self.share: Share | None = None
         self.stop: Stop | None = None
         self.settling = False
         #: The deadline of the handler, on the monotonic clock.
@@ -68,7 +80,10 @@ class Running:
         if self.stop is not None or self.settling:
             return False
         self.stop = reason
-        self.scope.cancel()
+        if self.share is None:
+            self.scope.cancel()
+        else:
+            self.share.cancel()
         return True
 
 

@@ -7,11 +7,15 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from consumers.batches import Batches
 from consumers.brakes import Brakes
-from consumers.execution import Execution
+from consumers.ending import Ending
+from consumers.execution import Execution, wall_ms
 from consumers.inflight import Inflight, Running, Stop
 from consumers.logs import Logger
 from consumers.metrics import Metrics
+from consumers.places import Places
+from consumers.registry import Binding
 from consumers.roles.settler import Settler
 from streams.job import Delivery
 from streams.settle import Outcome, Verdict
@@ -37,6 +41,7 @@ class Pool:
     def __init__(
         self,
         execution: Execution,
+        places: Places,
         inflight: Inflight,
         settler: Settler,
         metrics: Metrics,
@@ -47,6 +52,7 @@ class Pool:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._execution = execution
+        self._batches = Batches(execution, places, self._batch_ended, self._failed)
         self._inflight = inflight
         self._settler = settler
         self._metrics = metrics
@@ -75,39 +81,50 @@ class Pool:
             running = self._inflight.add(delivery)
             self._starting(delivery)
             self._brakes.started(delivery)
-            running.task = self._loop.create_task(self._run(running))
+            self._metrics.delivered(delivery, wall_ms())
+            self._log.info(
+                "job_processing_started",
+                job_id=delivery.id,
+                kind=delivery.kind,
+                attempt=delivery.attempt,
+            )
+            binding = self._execution.binding_of_batch(delivery)
+            if binding is not None and binding.batch is not None:
+                self._batches.add(running, binding, binding.batch)
+            else:
+                running.task = self._loop.create_task(self._run(running))
 
     async def _run(self, running: Running) -> None:
-        delivery = running.delivery
+        started_s = time.monotonic()
         try:
-            outcome = await self._run_and_tell(running)
+            outcome = await self._execution.run(running)
+            self._finish(running, outcome, time.monotonic() - started_s)
         except BaseException as error:  # noqa: BLE001 - nobody awaits this task
-            self._log.critical("job_task_failed", job_id=delivery.id, exc_info=error)
             self._inflight.handler_ended(running)
-            self._inflight.remove(delivery.token)
-            self._broken()
-            return
+            self._inflight.remove(running.delivery.token)
+            self._failed(error)
+
+    def _batch_ended(
+        self, running: Running, binding: Binding, ending: Ending, started_ms: int
+    ) -> None:
+        outcome = self._execution.outcome(running, binding, started_ms, ending)
+        self._finish(running, outcome, (wall_ms() - started_ms) / 1000)
+
+    def _finish(self, running: Running, outcome: Outcome | None, seconds: float) -> None:
+        """The handler has ended: its slot is free, and what came of it goes to the record."""
+        delivery = running.delivery
+        outcome = self._brakes.ended(delivery, outcome)
+        self._metrics.ended(delivery, outcome.verdict if outcome else None, seconds)
+        self._tell(delivery, outcome, seconds)
         self._inflight.handler_ended(running)
         if outcome is None:
             self._inflight.remove(delivery.token)
         else:
             self._settler.submit(outcome)
 
-    async def _run_and_tell(self, running: Running) -> Outcome | None:
-        delivery = running.delivery
-        started_s = time.monotonic()
-        self._metrics.delivered(delivery, time.time_ns() // 1_000_000)
-        self._log.info(
-            "job_processing_started",
-            job_id=delivery.id,
-            kind=delivery.kind,
-            attempt=delivery.attempt,
-        )
-        outcome = self._brakes.ended(delivery, await self._execution.run(running))
-        seconds = time.monotonic() - started_s
-        self._metrics.ended(delivery, outcome.verdict if outcome else None, seconds)
-        self._tell(delivery, outcome, seconds)
-        return outcome
+    def _failed(self, error: BaseException) -> None:
+        self._log.critical("job_task_failed", error=repr(error), exc_info=error)
+        self._broken()
 
     def _tell(self, delivery: Delivery, outcome: Outcome | None, seconds: float) -> None:
         duration_ms = round(seconds * 1000, 1)

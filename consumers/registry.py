@@ -1,12 +1,19 @@
 """Which handler runs which kind, and where."""
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar, overload
 
+from consumers.batch import (
+    SIZE_DEFAULT,
+    WAIT_DEFAULT,
+    BatchHandler,
+    BatchRule,
+    PlainBatchHandler,
+)
 from consumers.errors import RegistryError
 from consumers.handler import Handler, PlainHandler
 from consumers.retry import RetryPolicy
@@ -16,6 +23,7 @@ from streams.job import require_kind
 
 PayloadT = TypeVar("PayloadT", bound=Payload)
 AnyHandler = Handler[PayloadT] | PlainHandler[PayloadT]
+AnyBatchHandler = BatchHandler[PayloadT] | PlainBatchHandler[PayloadT]
 
 #: A handler that says nothing about its time gets this much.
 DEFAULT_TIMEOUT = timedelta(minutes=10)
@@ -45,6 +53,8 @@ class Binding:
     """Errors of these classes are permanent: no retry can help."""
     retry: RetryPolicy | None = None
     """When to try again; None leaves it to the worker's policy."""
+    batch: BatchRule | None = None
+    """How jobs of this kind come together; None where each has a call of its own."""
 
 
 class Registry:
@@ -88,6 +98,32 @@ class Registry:
         self._bindings[kind] = Binding(
             payload_type, handler, timeout, place, is_async or place is Runs.LOOP, permanent, retry
         )
+
+    def add_batch(
+        self,
+        payload_type: type[PayloadT],
+        handler: AnyBatchHandler[PayloadT],
+        *,
+        size: int = SIZE_DEFAULT,
+        wait: timedelta = WAIT_DEFAULT,
+        key: Callable[[PayloadT], Hashable] | None = None,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        permanent: tuple[type[Exception], ...] = (),
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        """Bind *handler* to the kind of *payload_type*: it gets many jobs in one call.
+
+        Up to *size* jobs of the same *key* come together, within *wait* after the first.
+        An `async def` runs in the event loop and a `def` in a thread. A job that has cost
+        two workers their life comes alone. The rest is as for `add`.
+
+        Raises:
+            RegistryError: as for `add`, or a size or wait out of its range.
+        """
+        rule = BatchRule(handler, size, wait, key)
+        alone = rule.alone_in_loop() if _is_async(handler) else rule.alone_in_thread()
+        self.add(payload_type, alone, timeout=timeout, permanent=permanent, retry=retry)
+        self._bindings[payload_type.kind] = replace(self._bindings[payload_type.kind], batch=rule)
 
     def handler(
         self,

@@ -179,6 +179,7 @@ class Worker:
                 async with self._places(server) as places:
                     pool = Pool(
                         self._execution(places),
+                        places,
                         self._inflight,
                         settler,
                         self._metrics,
