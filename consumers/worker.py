@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from consumers.brakes import Brakes
 from consumers.children.source import Source
+from consumers.dues import Dues
 from consumers.errors import WorkerBrokenError
 from consumers.execution import Execution, Identity
 from consumers.failpoints import arm
@@ -77,6 +78,7 @@ class Worker:
         self._retention = Retention(settings.lease_ms, settings.ended_ttl_ms, settings.dead_ttl_ms)
         self._children = children
         self._inflight = Inflight(settings.concurrency, solo_apart=children is not None)
+        self._dues = Dues()
         self._health = Health()
         self._metrics = metrics or Metrics(
             settings.queue, frozenset(registry), settings.concurrency
@@ -164,6 +166,7 @@ class Worker:
             self._retention,
             self._inflight,
             orphans,
+            self._dues,
             self._metrics,
             self._log,
         )
@@ -213,6 +216,7 @@ class Worker:
             self._inflight,
             orphans,
             ground,
+            self._dues,
             self._health,
             self._metrics,
             log,
@@ -244,6 +248,7 @@ class Worker:
                 server,
                 self._keys,
                 self._retention,
+                self._dues,
                 stopping,
                 self._metrics,
                 log,

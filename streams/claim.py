@@ -68,28 +68,29 @@ async def sweep(
 ) -> AsyncIterator[Window]:
     """Every lapsed entry of the partition, window by window, most urgent stream first.
 
+    One window covers all levels, where they hold less than a window has rows.
+
     With *owner* only the entries of that consumer.
     """
-    for priority in LEVELS:
-        cursor = "-"
-        while cursor:
-            sent_s = time.monotonic()
-            following, rows, now_ms = await server.run(
-                _WINDOW,
-                keys=keys.streams,
-                args={
-                    "level": priority.level,
-                    "cursor": cursor,
-                    "count": WINDOW_ROWS,
-                    "lapsed_max": CLAIM_MAX,
-                    "bytes_max": WINDOW_BYTES,
-                    "lease_ms": lease_ms,
-                    "owner": owner,
-                },
-            )
-            seen = Sighting(now_ms, sent_s, time.monotonic())
-            yield Window(seen, [_lapsed(priority.level, now_ms, *row) for row in rows])
-            cursor = following.decode()
+    level, cursor = 1, "-"
+    while level:
+        sent_s = time.monotonic()
+        level, following, rows, now_ms = await server.run(
+            _WINDOW,
+            keys=keys.streams,
+            args={
+                "level": level,
+                "cursor": cursor,
+                "count": WINDOW_ROWS,
+                "lapsed_max": CLAIM_MAX,
+                "bytes_max": WINDOW_BYTES,
+                "lease_ms": lease_ms,
+                "owner": owner,
+            },
+        )
+        seen = Sighting(now_ms, sent_s, time.monotonic())
+        yield Window(seen, [_lapsed(now_ms, *row) for row in rows])
+        cursor = following.decode()
 
 
 async def claim(
@@ -142,8 +143,8 @@ async def claim(
 
 
 def _lapsed(
-    level: int,
     now_ms: int,
+    level: int,
     entry: bytes,
     owner: bytes,
     idle_ms: int,

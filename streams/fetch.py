@@ -1,6 +1,6 @@
 """Taking jobs: by priority, and waiting for the next one when there is none."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -18,24 +18,31 @@ GUARANTEE_WINDOW = 30
 _FETCH = load("fetch")
 
 
-async def fetch(
-    server: Server, keys: Keys, consumer: str, *, slots: int, served: int
-) -> list[Delivery]:
+class Fetched(NamedTuple):
+    """What one fetch brought."""
+
+    deliveries: list[Delivery]
+    due_in_ms: int | None
+    """Until the next delayed job is due; None where none waits."""
+
+
+async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served: int) -> Fetched:
     """Take up to *slots* jobs that are there; never waits.
 
     *served* is how many jobs this consumer has taken before: every tenth one comes from a
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
     jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
-    answer = await server.run(
+    due_in_ms, rows = await server.run(
         _FETCH,
-        keys=keys.streams,
+        keys={**keys.streams, "delayed": keys.delayed},
         args={"consumer": consumer, "slots": min(slots, FETCH_MAX), "served": served},
     )
-    return [
+    deliveries = [
         delivery_of(consumer, level, entry, deliveries, fields)
-        for level, entry, deliveries, fields in answer
+        for level, entry, deliveries, fields in rows
     ]
+    return Fetched(deliveries, due_in_ms if due_in_ms >= 0 else None)
 
 
 async def wait_for_one(

@@ -46,18 +46,18 @@ async def ensure_groups(client: Redis, keys: Keys) -> Groups:
     async with client.pipeline(transaction=False) as pipe:
         for stream in streams:
             pipe.xpending_range(stream, GROUP, "-", "+", 1)
-            pipe.exists(stream)
         pipe.hget(keys.counters, GENERATION)
         *looks, generation = await pipe.execute(raise_on_error=False)
     created = streams_missing = 0
-    for stream, group, exists in zip(streams, looks[::2], looks[1::2], strict=True):
+    for stream, group in zip(streams, looks, strict=True):
         if not isinstance(group, Exception):
             continue
         if not is_group_lost(group):
             raise group
+        is_there = await client.exists(stream)
         if await _create(client, stream):
             created += 1
-            streams_missing += not exists
+            streams_missing += not is_there
     if isinstance(generation, Exception):
         raise generation
     return Groups(await _generation(client, keys, generation), created, streams_missing)

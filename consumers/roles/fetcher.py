@@ -7,6 +7,7 @@ import anyio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from consumers.dues import Dues
 from consumers.failpoints import failpoint
 from consumers.ground import Ground
 from consumers.health import Health
@@ -24,9 +25,8 @@ from streams.trouble import is_group_lost, is_read_only
 from streams.wakeup import Sleeper
 
 #: How long an idle worker sleeps in a read. A job that was handed back wakes nobody, so
-#: this is also the longest that it waits for an idle worker; well under a second is
-#: promised. An idle worker costs its server two reads a second.
-BLOCK_MS = 500
+#: this is also the longest that it waits for an idle worker; under a second is promised.
+BLOCK_MS = 900
 #: A read that is not answered so long after its end has lost its connection.
 READ_TIMEOUT_S = BLOCK_MS / 1000 + 2.0
 #: Reads in a row, each begun before the jobs of the last one run. Between two such rows
@@ -48,6 +48,7 @@ class Fetcher:
         inflight: Inflight,
         orphans: Orphans,
         ground: Ground,
+        dues: Dues,
         health: Health,
         metrics: Metrics,
         log: Logger,
@@ -59,6 +60,7 @@ class Fetcher:
         self._inflight = inflight
         self._orphans = orphans
         self._ground = ground
+        self._dues = dues
         self._health = health
         self._outage = Outage(
             "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
@@ -124,10 +126,11 @@ class Fetcher:
             self._inflight.release(slots)
 
     async def _fetch(self, slots: int) -> list[Delivery]:
-        deliveries = await fetch(
+        deliveries, due_in_ms = await fetch(
             self._server, self._keys, self._consumer, slots=slots, served=self._served
         )
         self._served += len(deliveries)
+        self._dues.heard(due_in_ms)
         return deliveries
 
     def _start(self, deliveries: list[Delivery], pool: Pool) -> None:

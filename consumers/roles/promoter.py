@@ -3,6 +3,7 @@
 import anyio
 from redis.exceptions import RedisError
 
+from consumers.dues import Dues
 from consumers.logs import Logger
 from consumers.metrics import Metrics
 from consumers.outage import Outage
@@ -11,32 +12,34 @@ from streams.keys import Keys
 from streams.server import Server
 from streams.settle import Retention
 
-#: The longest sleep: a job that is enqueued meanwhile with a short delay waits so much longer.
-LOOK_MS = 500
-#: The shortest sleep between two looks while something is about to be due.
-PAUSE_MS = 5
-#: The longest wait between two tries at a server that does not answer.
-BACKOFF_LAST_S = 5.0
+#: Waits between two tries at a server that does not answer.
+BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.5, 5.0
 
 
 async def promote(
     server: Server,
     keys: Keys,
     retention: Retention,
+    dues: Dues,
     stopping: anyio.Event,
     metrics: Metrics,
     log: Logger,
 ) -> None:
     """Promote until *stopping*; any number of workers may do so at once."""
-    outage = Outage("promoter", metrics, log, first_s=LOOK_MS / 1000, last_s=BACKOFF_LAST_S)
-    while not stopping.is_set():
-        try:
-            _moved, wait_ms = await promote_due(server, keys, retention)
-        except (RedisError, OSError) as error:
-            pause_s = outage.failed("promote_failed", error)
-        else:
-            outage.over()
-            pause_ms = LOOK_MS if wait_ms is None else max(PAUSE_MS, min(wait_ms, LOOK_MS))
-            pause_s = pause_ms / 1000
-        with anyio.move_on_after(pause_s):
-            await stopping.wait()
+    outage = Outage("promoter", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S)
+    async with anyio.create_task_group() as ending:
+
+        async def promote_for_ever() -> None:
+            while True:
+                try:
+                    _moved, wait_ms = await promote_due(server, keys, retention)
+                except (RedisError, OSError) as error:
+                    await anyio.sleep(outage.failed("promote_failed", error))
+                else:
+                    outage.over()
+                    dues.heard(wait_ms)
+                    await dues.wait()
+
+        ending.start_soon(promote_for_ever)
+        await stopping.wait()
+        ending.cancel_scope.cancel()

@@ -5,6 +5,7 @@ from collections import deque
 import anyio
 from redis.exceptions import RedisError
 
+from consumers.dues import Dues
 from consumers.failpoints import failpoint
 from consumers.inflight import Inflight
 from consumers.logs import Logger
@@ -35,6 +36,7 @@ class Settler:
         retention: Retention,
         inflight: Inflight,
         orphans: Orphans,
+        dues: Dues,
         metrics: Metrics,
         log: Logger,
     ) -> None:
@@ -44,6 +46,7 @@ class Settler:
         self._retention = retention
         self._inflight = inflight
         self._orphans = orphans
+        self._dues = dues
         self._outage = Outage(
             "settler", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
         )
@@ -115,4 +118,6 @@ class Settler:
         if answer is Settled.LOST:
             self._metrics.fenced()
             self._log.warning("outcome_fenced", job_id=outcome.delivery.id)
+        elif outcome.delay_ms:
+            self._dues.expect(outcome.delay_ms)
         self._inflight.remove(outcome.delivery.token)

@@ -14,7 +14,6 @@ from redis.exceptions import RedisError
 
 from streams.embedded import EmbeddedServer
 from streams.fetch import fetch
-from streams.job import Delivery
 from streams.jobs import look
 from streams.server import Server
 from streams.settle import Outcome, Settled, Verdict, settle
@@ -250,7 +249,7 @@ async def test_a_fetch_whose_answer_was_lost_is_found_and_handed_back(
         client = Redis.from_url(proxy.url, retry=Retry(NoBackoff(), 0), socket_timeout=1)
         async with client:
             server = Server(client)
-            taken: list[Delivery] = await fetch(server, queue.keys, "one", slots=0, served=0)
+            taken, _ = await fetch(server, queue.keys, "one", slots=0, served=0)
             proxy.set(Mode.DROP_REPLIES)
             with pytest.raises((RedisError, OSError)):
                 await fetch(server, queue.keys, "one", slots=1, served=0)

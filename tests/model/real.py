@@ -130,7 +130,8 @@ class Real:
         return str(self.raw.xadd(self.stream(level), fields))
 
     def fetch(self, consumer: str, slots: int, served: int) -> list[Delivery]:
-        return self.do(fetch(self.server, self.keys, consumer, slots=slots, served=served))
+        found = self.do(fetch(self.server, self.keys, consumer, slots=slots, served=served))
+        return found.deliveries
 
     def settle(self, consumer: str, outcomes: Sequence[Outcome]) -> list[Settled]:
         return self.do(settle(self.server, self.keys, consumer, outcomes, RETENTION))

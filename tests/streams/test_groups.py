@@ -73,7 +73,6 @@ async def test_where_nothing_is_missing_nothing_is_written(queue: QueueUnderTest
     written = {name for name in after if after[name] != before.get(name)}
     assert written == {
         "cmdstat_xpending",
-        "cmdstat_exists",
         "cmdstat_hget",
         "cmdstat_info",
     }

@@ -19,8 +19,6 @@ pytestmark = pytest.mark.leaves_jobs
 LIVE, DEAD = 10_000, 50
 #: The next loss is the end.
 BRINK = SUSPECT_LOSSES + ALONE_LOSSES_MAX - 1
-STREAM_CALLS = len(LEVELS) - 1
-"""A look at each stream that holds nothing."""
 
 
 class CountingServer(Server):
@@ -93,10 +91,40 @@ async def test_fifty_lost_jobs_behind_ten_thousand_live_ones_are_claimed_by_one_
     claimed = await claim(queue.server, queue.keys, "two", lapsed, RETENTION)
 
     assert len(claimed.deliveries) == DEAD
-    looks = -(-(LIVE + DEAD) // WINDOW_ROWS)
-    assert calls(queue) == {"claim_window": looks + STREAM_CALLS, "claim": 1}
+    # One more, because the window that has found the fifty ends with them.
+    looks = -(-(LIVE + DEAD) // WINDOW_ROWS) + 1
+    assert calls(queue) == {"claim_window": looks, "claim": 1}
     owners = {owner for _, owner, _ in (await queue.pending())[:LIVE]}
     assert owners == {f"alive-{number}" for number in range(10)}
+
+
+async def test_a_queue_with_little_in_hand_is_looked_through_in_one_call(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(*(job(id=level.value, priority=level) for level in LEVELS))
+    held = [await queue.fetch_one() for _ in LEVELS]
+    await queue.lapse(*held)
+
+    [window] = await swept(queue)
+
+    assert [each.id for each in window] == [level.value for level in LEVELS]
+    assert [each.level for each in window] == [1, 2, 3, 4]
+    assert calls(queue)["claim_window"] == 1
+
+
+async def test_what_a_window_leaves_of_a_level_comes_with_the_next_one(
+    queue: QueueUnderTest,
+) -> None:
+    """A window that ends within one level and one that ends with it: nothing is passed over."""
+    await hold(queue, "lost", WINDOW_ROWS)
+    await queue.add(job(id="urgent", priority=Priority.HIGH), job(id="idle", priority=Priority.LOW))
+    held = [await queue.fetch_one("lost"), await queue.fetch_one("lost")]
+    await silence(queue, "lost")
+    await queue.lapse(*held)
+
+    found = [each for window in await swept(queue) for each in window]
+
+    assert [each.level for each in found] == [2, *[3] * WINDOW_ROWS, 4]
 
 
 async def test_a_window_ends_where_enough_has_been_found(queue: QueueUnderTest) -> None:

@@ -72,7 +72,8 @@ class QueueUnderTest:
         self, consumer: str = "one", *, slots: int = 100, served: int = 0
     ) -> list[Delivery]:
         """Take what is there."""
-        return await fetch(self.server, self.keys, consumer, slots=slots, served=served)
+        found = await fetch(self.server, self.keys, consumer, slots=slots, served=served)
+        return found.deliveries
 
     async def fetch_one(self, consumer: str = "one") -> Delivery:
         """Take the one job that is to come next."""

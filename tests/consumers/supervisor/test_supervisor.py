@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 #: So long that nothing in these tests can have waited for it.
 LEASE_MS = 600_000
-#: An idle worker looks for handed-back jobs every 0.7 s; the rest is for a busy machine.
+#: An idle worker looks for handed-back jobs every 0.9 s; the rest is for a busy machine.
 RECOVERY_MS = 2_000
 EXIT_STUCK = 70
 
