@@ -246,8 +246,13 @@ async def test_flags_are_sent_where_the_server_knows_them(client: Redis) -> None
     release = str((await client.info("server"))["redis_version"]).split(".")
     await client.script_flush()
 
+    keys = Keys("test")
     with pytest.raises(Exception, match="NOGROUP"):
-        await server.run(script, Keys("test").streams, {"consumer": "one", "slots": 1, "served": 0})
+        await server.run(
+            script,
+            {**keys.streams, "delayed": keys.delayed},
+            {"consumer": "one", "slots": 1, "served": 0},
+        )
     known = await client.script_exists(script.sha(shebang=True), script.sha(shebang=False))
 
     assert script.flags == ("allow-oom",)
