@@ -9,7 +9,8 @@ the fence of `consumers.handler.Context` protects what it writes.
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import anyio
@@ -22,12 +23,12 @@ class _WakingSelector(selectors.DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.on_wake: Callable[[], None] | None = None
+        self.looks: list[Callable[[], None]] = []
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(timeout)
-        if self.on_wake is not None:
-            self.on_wake()
+        for look in self.looks:
+            look()
         return events
 
 
@@ -38,12 +39,17 @@ class WakingLoop(asyncio.SelectorEventLoop):
         self._waking = _WakingSelector()
         super().__init__(self._waking)
 
-    def on_wake(self, look: Callable[[], None] | None) -> None:
+    @contextmanager
+    def on_wake(self, look: Callable[[], None]) -> Generator[None]:
         """Call *look* whenever the loop has waited and before anything else runs.
 
-        It must be quick, and must not raise.
+        As long as the block lasts. It must be quick, and must not raise.
         """
-        self._waking.on_wake = look
+        self._waking.looks.append(look)
+        try:
+            yield
+        finally:
+            self._waking.looks.remove(look)
 
 
 def run_in_waking_loop(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 
 import anyio
@@ -102,17 +102,18 @@ class Shutdown:
         self._timer.cancel()
 
     @contextmanager
-    def heeded(self) -> Generator[None]:
-        """Heed SIGTERM and SIGINT while the block lasts."""
+    def heeded(self, *, by_signals: bool) -> Generator[None]:
+        """Heed wishes while the block lasts, and SIGTERM and SIGINT if *by_signals*."""
         self._loop = asyncio.get_running_loop()
         try:
-            with _signals_seen(self._signalled):
+            with signals_seen(self.signalled) if by_signals else nullcontext():
                 yield
         finally:
             self._loop = None
             self._timer.cancel()
 
-    def _signalled(self, number: signal.Signals) -> None:
+    def signalled(self, number: signal.Signals) -> None:
+        """End, because a signal has come; called from any thread."""
         self._log.info("signal_received", signal=number.name)
         self.wish_from_thread()
 
@@ -172,8 +173,8 @@ def _wait_for_the_thread(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _signals_seen(seen: Callable[[signal.Signals], None]) -> Generator[None]:
-    """Call *seen* in a thread for each signal, even while the main thread is busy.
+def signals_seen(seen: Callable[[signal.Signals], None]) -> Generator[None]:
+    """Call *seen* in a thread for each SIGTERM and SIGINT, even while the main thread is busy.
 
     Python's own handlers run in the main thread, between two of its instructions. The
     byte that tells of a signal is written at once, by the C handler.

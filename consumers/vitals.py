@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import anyio
 
@@ -68,8 +68,6 @@ class Vitals:
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(call, *arguments)
 
-        if isinstance(loop, WakingLoop):
-            loop.on_wake(self._canceller.look)
         if self._link is not None:
             self._link.hello(info.consumer, info.to_json())
         settings = self._settings
@@ -125,14 +123,17 @@ class Vitals:
             self._link.bye()
 
     async def turn(self) -> None:
-        """Say again and again that the event loop turns."""
-        while True:
-            self._health.turned()
-            self._stalls.turned()
-            # For a loop that does not look around by itself; late, but not never.
-            self._canceller.look()
-            self._beat()
-            await anyio.sleep(TURN_S)
+        """Say again and again that the event loop turns, and look around when it wakes."""
+        loop = asyncio.get_running_loop()
+        look = self._canceller.look
+        with loop.on_wake(look) if isinstance(loop, WakingLoop) else nullcontext():
+            while True:
+                self._health.turned()
+                self._stalls.turned()
+                # For a loop that does not look around by itself; late, but not never.
+                look()
+                self._beat()
+                await anyio.sleep(TURN_S)
 
     async def end_when_alone(self) -> None:
         """End the worker as at the first SIGTERM when its supervisor is gone."""

@@ -1,6 +1,7 @@
 """A worker: the roles of one consumer, assembled in one task group."""
 
 import os
+import signal
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import anyio
@@ -54,7 +55,8 @@ class Worker:
     than its lease stops its handlers a moment later.
 
     *children* says where a child process has its handlers from. Without it a job that has
-    cost two workers their life runs in this process, while nothing else does.
+    cost two workers their life runs in this process, while nothing else does. One of
+    several workers in a process does not heed signals itself: see `run_together`.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Worker:
         metrics: Metrics | None = None,
         link: Link | None = None,
         children: Source | None = None,
+        heeds_signals: bool = True,
     ) -> None:
         require_child_source(registry, children)
         self._settings = settings
@@ -77,6 +80,7 @@ class Worker:
         )
         self._retention = Retention(settings.lease_ms, settings.ended_ttl_ms, settings.dead_ttl_ms)
         self._children = children
+        self._heeds_signals = heeds_signals
         self._inflight = Inflight(settings.concurrency, solo_apart=children is not None)
         self._dues = Dues()
         self._health = Health()
@@ -118,6 +122,10 @@ class Worker:
         """Shut down as at the first SIGTERM; the second call hurries."""
         self._shutdown.wish()
 
+    def signalled(self, number: signal.Signals) -> None:
+        """A signal has come that somebody else has seen; called from any thread."""
+        self._shutdown.signalled(number)
+
     async def run(self) -> None:
         """Work until told to stop.
 
@@ -131,7 +139,7 @@ class Worker:
         """
         arm(self._settings.fail, self._log)
         url = self._settings.redis_url.get_secret_value()
-        with self._shutdown.heeded():
+        with self._shutdown.heeded(by_signals=self._heeds_signals):
             async with AsyncExitStack() as stack:
                 with self._shutdown.given_up_at_once():
                     client = await stack.enter_async_context(

@@ -80,11 +80,13 @@ def test_the_loop_looks_around_before_a_timer_that_is_due() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, WakingLoop)
         loop.call_later(0.01, seen.append, "timer")
-        loop.on_wake(lambda: seen.append("look"))
-        while "timer" not in seen:
-            await anyio.lowlevel.checkpoint()
-        loop.on_wake(None)
+        with loop.on_wake(lambda: seen.append("look")), loop.on_wake(lambda: seen.append("two")):
+            while "timer" not in seen:
+                await anyio.lowlevel.checkpoint()
+        seen.append("end")
+        await anyio.lowlevel.checkpoint()
         return 7
 
     assert run_in_waking_loop(main) == 7
-    assert seen[seen.index("timer") - 1] == "look"
+    assert seen[seen.index("timer") - 2 : seen.index("timer")] == ["look", "two"]
+    assert seen[-1] == "end"
