@@ -1,0 +1,43 @@
+"""Dramatiq on Redis: `dramatiq worker` or `dramatiq produce`.
+
+One worker process (its master comes on top) with as many threads as jobs at a time; by
+default it prefetches twice as many. More connections than the 100 of redis-py, for 256
+threads. Default middleware, and no results, as by default. It
+has no way to send many: they are sent one after the other.
+"""
+
+import asyncio
+import os
+import sys
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+
+from benchmarks.race.order import Order
+from benchmarks.race.producing import Payload, in_turn, produce
+from benchmarks.race.task import Task
+
+ORDER = Order.received()
+TASK = Task(ORDER)
+broker = RedisBroker(url=f"{ORDER.url}?max_connections=1000")
+dramatiq.set_broker(broker)
+
+
+def handle(sent_us: int, filling: str) -> None:  # noqa: ARG001 - part of the payload
+    """One job."""
+    TASK.run_blocking(sent_us)
+
+
+actor = dramatiq.actor(handle, actor_name="race")
+
+
+async def _send(payload: Payload) -> None:
+    actor.send(**payload)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "worker":
+        options = ["--processes", "1", "--threads", str(ORDER.slots)]
+        command = [sys.executable, "-m", "dramatiq", "benchmarks.race.peers.dramatiq", *options]
+        os.execv(sys.executable, command)  # noqa: S606 - its own command
+    asyncio.run(produce(ORDER, _send, lambda payloads: in_turn(_send, payloads)))
