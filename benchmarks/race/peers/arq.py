@@ -1,8 +1,8 @@
 """arq: `arq worker` or `arq produce`.
 
-`max_jobs` is its concurrency. By default it looks for jobs every half second, and takes
-100 then; here every 10 ms, and uvloop, which makes it a good deal faster. No results are
-kept. It has no way to send many: they are sent side by side.
+`max_jobs` is its concurrency. It looks for jobs every half second by default, and takes no
+more than it has room for; here every millisecond, which makes it a good deal faster, and
+uvloop. No results are kept. It has no way to send many: they are sent side by side.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ def _work() -> None:
         [func(handle, name="race", keep_result=0)],
         redis_settings=SETTINGS,
         max_jobs=ORDER.slots,
-        poll_delay=0.01,
+        poll_delay=0.001,
         log_results=False,
     ).run()
 
