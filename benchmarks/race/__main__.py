@@ -7,6 +7,7 @@ once. README.md beside this folder says how it is done, and what is unfair to wh
 import argparse
 import json
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,6 +85,8 @@ def main() -> None:
         processes=asked.processes,
     )
     race = Race(ground, plan, runners)
+    # Whatever ends the race ends the workers first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         race.run(lambda line: print(line, flush=True))
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import psutil
 from redis.exceptions import RedisError
 
 from benchmarks.race.contestants import Contestant
@@ -20,6 +21,7 @@ from benchmarks.race.measures import (
 )
 from benchmarks.race.results import Column, Results
 from benchmarks.race.running import Entry, RefusedError
+from streams.errors import EmbeddedServerError
 
 FIGURES = ("enqueue", "memory", "drain", "sleep", "cpu", "latency")
 #: Where costs and latencies are measured.
@@ -129,7 +131,7 @@ class Race:
         for _ in range(TRIES):
             try:
                 values = cell.measure(runner, number)
-            except (RefusedError, RedisError) as error:
+            except (RefusedError, RedisError, EmbeddedServerError, psutil.Error) as error:
                 self.results.refuse(key, cell.column, str(error))
                 said += f"refused: {error}; "
                 continue
