@@ -114,7 +114,7 @@ def drain(
                 used_s = float(cpu["used_cpu_user"]) + float(cpu["used_cpu_sys"])
                 return Mark(at_s, ran, _commands(client), used_s, running.cpu_s())
 
-            first = _ran(client, until=max(1, jobs // 10), processes=processes)
+            first = _ran(client, until=max(1, jobs // 10), processes=processes, of=jobs)
             running.require_alive()
             start = mark(first)
             end = mark(_ran(client, until=jobs))
@@ -186,11 +186,12 @@ def _counts(client: "Redis") -> list[int]:
     return [int(float(value)) for value in reply]
 
 
-def _ran(client: "Redis", *, until: int, processes: int = 1) -> int:
+def _ran(client: "Redis", *, until: int, processes: int = 1, of: int = 0) -> int:
     """Wait until so many jobs have run, and so many processes have run one; returns how many.
 
     Raises:
         RefusedError: for a long time none has run.
+        TooFewError: all there are have run, and not every process has had one.
     """
     seen, seen_s = 0, time.perf_counter()
     while True:
@@ -198,6 +199,8 @@ def _ran(client: "Redis", *, until: int, processes: int = 1) -> int:
         ran = sum(counts)
         if ran >= until and len(counts) >= processes:
             return ran
+        if ran == of > 0:
+            raise TooFewError(f"{len(counts)} of {processes} processes ran all {ran} jobs")
         now_s = time.perf_counter()
         if ran > seen:
             seen, seen_s = ran, now_s
