@@ -29,6 +29,14 @@ class Order:
     rate: float = 0.0
     """Jobs a second, one by one and as evenly as can be; 0 means as fast as can be."""
 
+    @property
+    def batch(self) -> int:
+        """Entries a read, or jobs taken ahead, where a contestant can be told.
+
+        Of long jobs few: what one process holds, another that is free cannot take.
+        """
+        return 10 if self.work == "cpu" else 100
+
     def environment(self) -> dict[str, str]:
         """This order as a variable of the environment."""
         return {VARIABLE: json.dumps(asdict(self))}

@@ -14,7 +14,6 @@ from benchmarks.race.producing import Payload, produce
 from benchmarks.race.task import Task
 
 STREAM = GROUP = "race"
-BATCH = 100
 BLOCK_MS = 1000
 
 
@@ -26,9 +25,9 @@ def make_group(client: "Redis") -> None:
         return
 
 
-def read(client: "Redis", consumer: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """Up to a hundred entries; waits for the first."""
-    reply: Any = client.xreadgroup(GROUP, consumer, {STREAM: ">"}, count=BATCH, block=BLOCK_MS)
+def read(client: "Redis", consumer: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Up to *count* entries; waits for the first."""
+    reply: Any = client.xreadgroup(GROUP, consumer, {STREAM: ">"}, count=count, block=BLOCK_MS)
     return reply[0][1] if reply else []
 
 
@@ -39,7 +38,7 @@ def work(order: Order) -> None:
     task = Task(order)
     consumer = f"plain-{os.getpid()}"
     while True:
-        entries = read(client, consumer)
+        entries = read(client, consumer, order.batch)
         with client.pipeline(transaction=False) as pipe:
             for entry, fields in entries:
                 task.run_blocking(json.loads(fields[b"payload"])["sent_us"])

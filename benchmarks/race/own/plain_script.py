@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 
 from benchmarks.race.order import Order
-from benchmarks.race.own.plain import BATCH, GROUP, STREAM, make_group, publish, read
+from benchmarks.race.own.plain import GROUP, STREAM, make_group, publish, read
 from benchmarks.race.task import Task
 
 
@@ -23,11 +23,13 @@ def work(order: Order) -> None:
     consumer = f"script-{os.getpid()}"
     done: list[bytes] = []
     while True:
-        taken = take(keys=[STREAM], args=[GROUP, consumer, BATCH, *done])
+        taken = take(keys=[STREAM], args=[GROUP, consumer, order.batch, *done])
         if taken:
             jobs = [(entry, fields[1]) for entry, fields in taken]
         else:
-            jobs = [(entry, fields[b"payload"]) for entry, fields in read(client, consumer)]
+            jobs = [
+                (entry, fields[b"payload"]) for entry, fields in read(client, consumer, order.batch)
+            ]
         for _, payload in jobs:
             task.run_blocking(json.loads(payload)["sent_us"])
         done = [entry for entry, _ in jobs]

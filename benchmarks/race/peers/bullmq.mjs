@@ -19,13 +19,31 @@ const connection = { host: place.hostname, port: Number(place.port), maxRetriesP
 const BULK = 100;
 const PERIOD_MS = 20;
 const BLOCK = "x".repeat(1024);
+const CPU_MS = 10;
 const options = { removeOnComplete: true };
 
 const nowUs = () => Math.round((performance.timeOrigin + performance.now()) * 1000);
 const payload = () => ({ sent_us: Math.round(nowUs()), filling: "x".repeat(159) });
 
+function compute(loops) {
+  for (let i = 0; i < loops; i++) createHash("sha256").update(BLOCK).digest();
+}
+
+// So many of its own hashes take 10 ms: those of Python's would take it seven times as long.
+function calibratedLoops() {
+  const loops = 1000;
+  let best = Infinity;
+  for (let i = 0; i < 20; i++) {
+    const started = performance.now();
+    compute(loops);
+    best = Math.min(best, performance.now() - started);
+  }
+  return Math.max(1, Math.round((loops * CPU_MS) / best));
+}
+
 function work() {
   const client = new Redis(connection);
+  const loops = order.work === "cpu" ? calibratedLoops() : 0;
   let ran = 0;
   let waits = [];
   setInterval(() => {
@@ -37,9 +55,7 @@ function work() {
   const handle = async (job) => {
     if (order.keeps_waits) waits.push(nowUs() - job.data.sent_us);
     if (order.work === "sleep") await sleep(1);
-    if (order.work === "cpu") {
-      for (let i = 0; i < order.cpu_loops; i++) createHash("sha256").update(BLOCK).digest();
-    }
+    if (order.work === "cpu") compute(loops);
     ran += 1;
   };
   const worker = new Worker("race", handle, { connection, concurrency: order.slots });

@@ -1,10 +1,10 @@
 """Celery on Redis: `celery worker` or `celery produce`.
 
 Its solo pool for one job at a time, else threads (here faster than gevent and prefork). As
-its docs advise for many short jobs: a prefetch of 64 for a slot, up to 512 in all, results
-ignored, no rate limits, no gossip, mingle and heartbeat. `task_acks_late`, so that a job is
-acknowledged when it has run, as with the others. It has no way to send many: they are sent
-one after the other over one connection.
+its docs advise for many short jobs: a prefetch of 64 for a slot, up to 512 in all (of long
+ones 1), results ignored, no rate limits, no gossip, mingle and heartbeat. `task_acks_late`,
+so that a job is acknowledged when it has run, as with the others. It has no way to send
+many: they are sent one after the other over one connection.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ app.conf.update(
     task_acks_late=True,
     task_ignore_result=True,
     worker_disable_rate_limits=True,
-    worker_prefetch_multiplier=max(1, min(64, 512 // ORDER.slots)),
+    worker_prefetch_multiplier=1 if ORDER.work == "cpu" else max(1, min(64, 512 // ORDER.slots)),
     worker_send_task_events=False,
 )
 

@@ -1,8 +1,8 @@
 """FastStream on Redis Streams: `faststream worker` or `faststream produce`.
 
-`max_workers` is its concurrency; 100 entries a read, or one process would take all that
-there is. uvloop. It acknowledges each entry when its handler is through, keeps no record
-of a job, and trims nothing. Many are published through a pipeline.
+`max_workers` is its concurrency; 100 entries a read (10 of long jobs), or one process would
+take all that there is. uvloop. It acknowledges each entry when its handler is through,
+keeps no record of a job, and trims nothing. Many are published through a pipeline.
 """
 
 import logging
@@ -27,9 +27,9 @@ STREAM = GROUP = "race"
 
 
 def subscription(*, batch: bool) -> Any:
-    """Up to 100 entries a read, as one process of the group."""
+    """Up to 100 entries a read, or 10, as one process of the group."""
     return StreamSub(
-        STREAM, group=GROUP, consumer=f"race-{os.getpid()}", max_records=100, batch=batch
+        STREAM, group=GROUP, consumer=f"race-{os.getpid()}", max_records=ORDER.batch, batch=batch
     )
 
 

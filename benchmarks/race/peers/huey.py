@@ -1,10 +1,9 @@
 """Huey on Redis: `huey worker` or `huey produce`.
 
 Threads, as many as jobs at a time, on its blocking storage, with more connections than the
-100 of redis-py: without, 256 threads lose jobs; no results are stored, as its
-docs advise where none are read, and no periodic tasks. It does not acknowledge: a job is
-gone from Redis when it is taken. It has no way to send many: they are sent one after the
-other.
+100 of redis-py: without, 256 threads lose jobs; no results are stored, as its docs advise
+where none are read, and no periodic tasks. It does not acknowledge: a job is gone from
+Redis when it is taken. It has no way to send many: they are sent one after the other.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """RQ: `rq worker` or `rq produce`.
 
 `SimpleWorker`, which runs jobs in its own process: its docs call it the faster one. The
-default worker forks for each job. One job at a time either way. JSON instead of pickle;
-no results are kept (`result_ttl=0`). `enqueue_many` sends many in one pipeline.
+default worker forks for each job. One job at a time either way. JSON instead of pickle; no
+results are kept (`result_ttl=0`). `enqueue_many` sends many in one pipeline.
 """
 
 import asyncio

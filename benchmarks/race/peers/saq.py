@@ -1,8 +1,8 @@
 """SAQ: `saq worker` or `saq produce`.
 
 Concurrency as its docs have it, and uvloop. It has no way to send many without waiting for
-their results (`map`): many are sent side by side, as in its own benchmark. Results are
-kept for its default of ten minutes.
+their results (`map`): many are sent side by side, as in its own benchmark. Results are kept
+for its default of ten minutes.
 """
 
 import logging
