@@ -54,7 +54,6 @@ end
 
 local function buried(row, fields, cause)
   bury(row, fields, cause)
-  open_slot(row.unique_key, row.unique, row.id)
   leave(row.stream, row.entry)
   count('dead')
 end
