@@ -315,6 +315,15 @@ async def test_an_unusable_id_is_replaced_alike_by_fetch_and_claim(
     assert fetched.id == found.id == claimed.id
 
 
+async def test_a_value_that_reads_like_the_name_of_a_field_is_none(queue: QueueUnderTest) -> None:
+    await queue.add_raw({"kind": "id", "payload": "unique", "id": "a"})
+    await queue.lapse(await queue.fetch_one())
+
+    [found] = await queue.sweep()
+
+    assert (found.id, found.unique) == ("a", "")
+
+
 async def test_what_was_renewed_after_the_look_is_not_taken(queue: QueueUnderTest) -> None:
     lost = await held(queue, "one", 2, "a")
     await queue.lapse(*lost)
