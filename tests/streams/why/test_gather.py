@@ -256,6 +256,8 @@ async def test_a_delayed_job(asked: Asked) -> None:
 
     assert answer.reason is Reason.DELAYED
     assert answer.expected_at_ms == answer.facts["due_at_ms"]
+    facts = await gather(asked.queue.server, asked.queue.keys, "one")
+    assert (facts.ahead, facts.ahead_is_exact) == (0, True)
 
 
 async def test_an_overdue_job_without_a_worker(asked: Asked) -> None:
@@ -318,6 +320,20 @@ async def test_an_entry_whose_consumer_was_removed_can_be_handed_back(asked: Ask
     assert (await asked.queue.fetch_one("another:1:aa")).id == "one"
 
 
+async def test_an_entry_that_a_record_names_by_half_is_not_said_to_be_stranded(
+    asked: Asked,
+) -> None:
+    delivery = await asked.taken()
+    stream, entry = asked.queue.stream(delivery.token), delivery.token.entry
+    await asked.queue.client.xack(stream, "millstream", entry)
+    half = entry.partition("-")[0]
+    await asked.queue.client.hset(asked.queue.keys.job("one"), "entry", half)
+
+    facts = await gather(asked.queue.server, asked.queue.keys, "one")
+
+    assert (facts.has_entry, facts.is_stranded) == (True, False)
+
+
 async def test_a_delayed_job_that_somebody_took_out_of_the_set(asked: Asked) -> None:
     await asked.queue.add(job(id="one", delay_ms=60_000))
     await asked.queue.client.zrem(asked.queue.keys.delayed, "one")
@@ -361,6 +377,19 @@ async def test_a_plain_xadd_is_known_by_its_place(asked: Asked) -> None:
 
     assert (await asked.why(f"normal-{entry}")).reason is Reason.NEXT
     assert (await asked.why(f"high-{entry}")).reason is Reason.UNKNOWN
+
+
+async def test_of_a_plain_xadd_the_counts_are_believed_and_nothing_else(asked: Asked) -> None:
+    """It may carry anything under any name, and any value."""
+    known = {"attempt": 2, "attempts": 5, "enqueued_ms": 17, "losses": 1}
+    own = {"parked": "why", "released": 3, "replays": 4, "cause": "x", "timeout": 5}
+    entry = await asked.queue.add_raw({"kind": "a", **own, **known, "payload": "timeout_ms", 7: 8})
+
+    facts = await gather(asked.queue.server, asked.queue.keys, f"normal-{entry}")
+
+    assert (facts.kind, facts.attempt, facts.attempts_max) == ("a", 2, 5)
+    assert (facts.enqueued_ms, facts.losses, facts.timeout_ms) == (17, 1, None)
+    assert (facts.parked, facts.released, facts.replays, facts.cause) == ("", 0, 0, "")
 
 
 async def test_a_unique_key_names_its_holder(asked: Asked) -> None:
