@@ -305,6 +305,17 @@ async def test_a_run_that_nobody_describes_leaves_no_hole_in_the_history(
     assert all(letter.history == () for letter in await queue.letters())
 
 
+async def test_a_letter_tells_of_the_runs_before_one_that_nobody_describes(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.settle(await taken(queue), Verdict.RETRY)
+    await queue.promote()
+
+    await queue.settle_all([Outcome(await queue.fetch_one(), Verdict.DEAD, "x")])
+
+    assert (await queue.letter("a")).history == (orjson.loads(row(1)),)
+
+
 @pytest.mark.parametrize("verdict", VERDICTS)
 async def test_an_entry_that_was_sent_by_a_plain_xadd_gets_its_record_at_its_first_end(
     queue: QueueUnderTest, verdict: Verdict
