@@ -167,5 +167,19 @@ async def test_what_is_not_that_consumers_any_more_is_left_alone(queue: QueueUnd
     assert {owner for _, owner, _ in await queue.pending()} == {"two", "one", NOBODY}
 
 
+async def test_what_was_heard_of_just_now_can_be_given_up(queue: QueueUnderTest) -> None:
+    """Within the same millisecond, too: most of these are."""
+    await queue.add(job(id="a"))
+    delivery = await queue.fetch_one("one")
+    rows = await owned_rows(queue.server, queue.keys, "one")
+    for _ in range(30):
+        await queue.lapse(delivery, by_ms=0)
+
+        abandoned = await abandon(queue.server, queue.keys, "one", rows, RETENTION)
+
+        assert [each.id for each in abandoned.handed_back] == ["a"]
+        assert await queue.pending() == [(delivery.token.entry, NOBODY, 1)]
+
+
 async def test_nothing_to_give_up_is_a_call_too(queue: QueueUnderTest) -> None:
     assert await queue.abandon("nobody", cause=KILLED) == Abandoned([], [])

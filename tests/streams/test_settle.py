@@ -217,6 +217,15 @@ async def test_released_keeps_its_place_and_costs_nothing(queue: QueueUnderTest)
     assert await queue.counter("lost") == 0
 
 
+async def test_a_job_can_be_handed_back_as_soon_as_it_was_taken(queue: QueueUnderTest) -> None:
+    """Within the same millisecond, too: most of these are."""
+    await queue.add(job(id="a"))
+    for _ in range(30):
+        await queue.settle(await queue.fetch_one(), Verdict.RELEASED)
+
+        assert [owner for _, owner, _ in await queue.pending()] == [NOBODY]
+
+
 @pytest.mark.parametrize("verdict", [*ENDING, Verdict.RETRY, Verdict.PARKED])
 async def test_the_history_has_the_life_of_the_record(
     queue: QueueUnderTest, verdict: Verdict
@@ -451,6 +460,20 @@ async def test_a_job_whose_end_was_asked_for_does_not_come_back(
     assert (await queue.entries(), await queue.pending()) == ([], [])
     assert (await queue.add(job(id="b", unique="u")))[0].is_new
     assert await queue.settle(delivery, verdict, delay_ms=60_000) is REPEATED
+
+
+@pytest.mark.parametrize("verdict", COMING_BACK)
+async def test_a_job_comes_back_although_the_end_of_another_one_was_asked_for(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    await queue.add(job(id="a"), job(id="b"))
+    asked, other = await queue.fetch()
+    await queue.cancel("a")
+
+    assert await queue.settle(other, verdict, delay_ms=60_000) is RECORDED
+
+    assert (await queue.look("b")).state is AFTER[verdict]
+    assert (await queue.renew(asked)).cancel == {asked.token}
 
 
 @pytest.mark.parametrize(
