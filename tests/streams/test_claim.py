@@ -247,6 +247,17 @@ async def test_what_was_handed_back_is_claimed_and_is_no_loss(queue: QueueUnderT
     assert not await queue.client.hexists(queue.keys.counters, "lost")
 
 
+async def test_a_claim_takes_nothing_beside_what_it_names(queue: QueueUnderTest) -> None:
+    """Also where it takes what is idle for no time."""
+    back, *live = await held(queue, "one", 3, "a")
+    await queue.settle(back, Verdict.RELEASED)
+
+    assert names(await queue.claim("two")) == ["a-0"]
+
+    owners = [(entry, owner) for entry, owner, _ in await queue.pending()]
+    assert owners == [(back.token.entry, "two"), *((each.token.entry, "one") for each in live)]
+
+
 async def test_an_orphan_of_ones_own_is_no_loss(queue: QueueUnderTest) -> None:
     """The answer of the fetch was lost on the way: nobody crashed."""
     [orphan] = await held(queue, "one", 1, "a")

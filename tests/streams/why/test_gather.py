@@ -303,6 +303,17 @@ async def test_an_entry_that_somebody_deleted(asked: Asked) -> None:
     assert (await asked.why()).reason is Reason.NOWHERE
 
 
+async def test_nothing_is_counted_before_an_entry_that_was_deleted(asked: Asked) -> None:
+    await asked.queue.add(job(), job(id="one"))
+    [_, entry] = await asked.queue.entries()
+    await asked.queue.client.xdel(asked.queue.keys.stream(Priority.NORMAL), entry)
+
+    facts = await gather(asked.queue.server, asked.queue.keys, "one")
+
+    assert (facts.entry, facts.has_entry, facts.ahead) == (entry, False, 0)
+    assert (await asked.why()).reason is Reason.NOWHERE
+
+
 async def test_an_entry_whose_consumer_was_removed_can_be_handed_back(asked: Asked) -> None:
     """The command of the answer, as it stands there, makes the job run again."""
     delivery = await asked.taken()
