@@ -131,8 +131,9 @@ async def claim(
         rows=[_row(keys, each) for each in lapsed],
     )
     claimed = Claimed([], [])
-    for each, (code, deliveries, losses, fields) in zip(lapsed, answers, strict=True):
+    for each, (code, *told) in zip(lapsed, answers, strict=True):
         if code == _CLAIMED:
+            deliveries, losses, fields = told
             entry = each.entry.encode()
             claimed.deliveries.append(
                 delivery_of(consumer, each.level, entry, deliveries, fields, losses=losses)

@@ -21,6 +21,7 @@ KINDS_SHOWN_MAX = 100
 TROUBLE_CHARS_MAX = 300
 
 _RETIRE = load("retire")
+_REMOVED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +124,4 @@ async def retire(server: Server, keys: Keys, consumers: Sequence[str]) -> list[s
         args={},
         rows=[((), (consumer,)) for consumer in consumers],
     )
-    return [consumer for consumer, code in zip(consumers, codes, strict=True) if code]
+    return [consumer for consumer, code in zip(consumers, codes, strict=True) if code == _REMOVED]

@@ -14,6 +14,6 @@ end
 -- The attempts as one JSON array. Each row is JSON that a worker or a script wrote.
 local function history_json(history, last)
   local attempts = redis.call('LRANGE', history, 0, -1)
-  if last and last ~= '' then attempts[#attempts + 1] = last end
+  if last ~= '' then attempts[#attempts + 1] = last end
   return '[' .. table.concat(attempts, ',') .. ']'
 end

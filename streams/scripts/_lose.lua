@@ -15,7 +15,7 @@ local function losses_of(job, entry, token)
   local known = redis.call('HMGET', job, 'state', 'entry', 'losses', 'solo', 'token')
   local mine = token ~= nil and known[5] == token
   if known[1] and entry and known[2] ~= entry and not mine then
-    return { losses = 0, solo = 0, twin = true }
+    return { losses = 0, twin = true }
   end
   return {
     losses = tonumber(known[3] or '0'), solo = tonumber(known[4] or '0'), mine = mine,

@@ -14,11 +14,10 @@ local function outlive(row)
     redis.call('HDEL', row.job, 'progress', 'progress_ms')
     return fields
   end
+  -- Before the end is on record: a repetition would take a record that is at no entry any
+  -- more for that of a twin, and leave the wish where it is.
+  if not row.count.twin then redis.call('SREM', cancel, row.id) end
   bury(row, fields, cause)
-  if not row.count.twin then
-    open_slot(row.unique_key, row.unique, row.id)
-    redis.call('SREM', cancel, row.id)
-  end
   leave(row.stream, row.entry)
   redis.call('HINCRBY', counters, 'dead', 1)
   return nil

@@ -8,7 +8,7 @@
 -- args: consumer lease_ms dead_ttl_ms suspects_max | level entry owner deliveries since_ms id unique
 -- include: _levels _now _pending _fields _history _leave _bury _lose _outlive _pass_oom
 -- flags: allow-oom
--- returns: a row an entry {code, deliveries, losses, fields}: 0 not lapsed any more, 1 claimed, 2 dead, 3 a suspect, left
+-- returns: a row an entry {code}: 0 not lapsed any more, 1 claimed + deliveries, losses, fields, 2 dead, 3 a suspect, left
 local GONE, CLAIMED, DEAD, LEFT = 0, 1, 2, 3
 local now = now_ms()
 local lapsed = {}
@@ -48,7 +48,7 @@ local function take(i, silent_ms, deliveries)
   local attempt = lost(count, owner, silent_ms)
   local lives = not count.cause and has_body(stream, entry)
   if lives and is_suspect(count) then
-    if suspects >= tonumber(suspects_max) then return { LEFT, 0, 0, {} } end
+    if suspects >= tonumber(suspects_max) then return { LEFT } end
     suspects = suspects + 1
   end
   if attempt ~= '' then losses = losses + 1 end
@@ -56,7 +56,7 @@ local function take(i, silent_ms, deliveries)
     job = job, history = history, unique_key = unique_key, id = id, unique = unique,
     level = level, stream = stream, entry = entry, count = count, attempt = attempt,
   })
-  if not fields then return { DEAD, 0, count.losses, {} } end
+  if not fields then return { DEAD } end
   local idle_ms = is_nobody(owner) and 0 or lease_ms
   redis.call('XAUTOCLAIM', stream, GROUP, consumer, idle_ms, entry, 'COUNT', 1)
   return { CLAIMED, deliveries + 1, count.losses, fields }
@@ -65,7 +65,7 @@ end
 pass_oom(critical)
 local answers = {}
 for i = 1, rows do
-  answers[i] = lapsed[i] and take(i, lapsed[i][3], lapsed[i][4]) or { GONE, 0, 0, {} }
+  answers[i] = lapsed[i] and take(i, lapsed[i][3], lapsed[i][4]) or { GONE }
 end
 if losses > 0 then redis.call('HINCRBY', counters, 'lost', losses) end
 return answers

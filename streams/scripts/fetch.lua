@@ -33,7 +33,6 @@ local function take_handed_back(item)
 end
 
 local function take_new(level, count)
-  if count < 1 then return 0 end
   local reply = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', count,
     'STREAMS', LEVELS[level], '>')
   if not reply then return 0 end

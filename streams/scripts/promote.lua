@@ -45,10 +45,9 @@ for i = 1, rows do
       moved = moved + 1
     else
       bury({
-        job = job, history = history, id = id, level = level, entry = '', attempt = '',
-        count = losses_of(job),
+        job = job, history = history, unique_key = unique_key, id = id, unique = unique,
+        level = level, entry = '', attempt = '', count = losses_of(job),
       }, nil, 'body lost')
-      open_slot(unique_key, unique, id)
       redis.call('HINCRBY', counters, 'dead', 1)
       answers[i] = DEAD
     end

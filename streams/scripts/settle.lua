@@ -30,6 +30,16 @@ end
 local counts = {}
 local function count(name) counts[name] = (counts[name] or 0) + 1 end
 
+-- The wish to end a job is forgotten after the job has lost its place: had it gone first, a
+-- call that is broken off and repeated would not know of it, and the job would come back.
+local function leave_for_good(row)
+  if row.wanted then
+    redis.call('XDEL', row.stream, row.entry)
+    redis.call('SREM', cancel, row.id)
+  end
+  leave(row.stream, row.entry)
+end
+
 -- A job that was sent by a plain XADD and has run well at once has no record so far.
 local function complete(row)
   if not row.count.has_record then
@@ -40,7 +50,7 @@ local function complete(row)
   redis.call('PEXPIRE', row.job, ended_ttl_ms)
   redis.call('PEXPIRE', row.history, ended_ttl_ms)
   open_slot(row.unique_key, row.unique, row.id)
-  leave(row.stream, row.entry)
+  leave_for_good(row)
   count('completed')
 end
 
@@ -51,14 +61,13 @@ local function cancelled(row)
   redis.call('PEXPIRE', row.job, ended_ttl_ms)
   redis.call('PEXPIRE', row.history, ended_ttl_ms)
   open_slot(row.unique_key, row.unique, row.id)
-  leave(row.stream, row.entry)
+  leave_for_good(row)
   count('cancelled')
 end
 
 local function buried(row, fields, cause)
   bury(row, fields, cause)
-  open_slot(row.unique_key, row.unique, row.id)
-  leave(row.stream, row.entry)
+  leave_for_good(row)
   count('dead')
 end
 
@@ -152,11 +161,10 @@ for i = 1, rows do
     -- job does not come back because its handler failed, or was stopped, just before.
     local comes_back = outcome == 'retry' or outcome == 'parked' or outcome == 'released'
       or outcome == 'crashed' or outcome == 'snoozed'
-    if wanted and not row.count.twin and redis.call('SREM', cancel, id) == 1 and comes_back then
-      outcome = 'cancelled'
-    end
+    row.wanted = wanted and not row.count.twin and redis.call('SISMEMBER', cancel, id) == 1
+    if row.wanted and comes_back then outcome = 'cancelled' end
     if row.count.mine and not has_body(row.stream, entry) then
-      leave(row.stream, entry)
+      leave_for_good(row)
     elseif row.count.twin then twin_ended(row, outcome)
     elseif outcome == 'completed' then complete(row)
     elseif outcome == 'cancelled' then cancelled(row)

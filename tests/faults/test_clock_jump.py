@@ -6,6 +6,7 @@ Row 27 of the failure table.
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -14,9 +15,10 @@ from redis.backoff import NoBackoff
 
 from producers.client import Producer
 from streams.embedded import EmbeddedServer
-from streams.keys import NOBODY_SUSPECT
-from streams.restamp import restamp
-from streams.settle import Retention, Settled, Verdict
+from streams.keys import GROUP, NOBODY, NOBODY_SUSPECT
+from streams.priority import Priority
+from streams.restamp import RESTAMP_ROWS, restamp
+from streams.settle import Outcome, Retention, Settled, Verdict
 from streams.state import State
 from tests.consumers.support.fleet import Fleet, WorkerProcess, until_idle
 from tests.consumers.support.kinds import Gate
@@ -142,6 +144,33 @@ async def test_rows_from_the_future_begin_anew_and_keep_owner_and_count(
     assert await queue.pending() == before
     assert (suspect.token.entry, NOBODY_SUSPECT, 3) in before
     await wait_until(lost_is_found, "the lease of the lost one lapses")
+
+
+async def test_every_window_of_rows_from_the_future_is_repaired(
+    queue: QueueUnderTest, clock: WallClock
+) -> None:
+    """What was heard of since is left alone, and so is a stream without its group."""
+    for _ in range(2):
+        await queue.add(*(job() for _ in range(RESTAMP_ROWS)))
+    await queue.fetch()
+    held = await queue.fetch("back")
+    await queue.add(job())
+    new = await queue.fetch_one("new")
+    await queue.settle_all([Outcome(each, Verdict.RELEASED) for each in held], "back")
+    clock.put(-HOUR_S)
+    await queue.lapse(new, by_ms=LEASE_MS // 2)
+    await queue.client.xgroup_destroy(queue.keys.stream(Priority.HIGH), GROUP)
+    before = await queue.pending()
+
+    stamped = await restamp(queue.server, queue.keys, lease_ms=LEASE_MS)
+
+    assert stamped == 2 * RESTAMP_ROWS
+    assert await queue.pending() == before
+    rows: Any = await queue.client.xpending_range(
+        queue.keys.stream(Priority.NORMAL), GROUP, "-", "+", 1000
+    )
+    idle_ms = {row["consumer"].decode(): row["time_since_delivered"] for row in rows}
+    assert idle_ms["one"] < LEASE_MS // 2 <= idle_ms["new"] < LEASE_MS <= idle_ms[NOBODY]
 
 
 async def test_an_hour_forward_steals_no_live_job(

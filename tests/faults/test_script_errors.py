@@ -19,7 +19,7 @@ from streams.progress import note_progress
 from streams.scripts.loader import Arg, Row, Script
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Verdict
-from streams.state import ENDS, State
+from streams.state import State
 from streams.workers import retire
 from tests.support.queues import QueueUnderTest, job, row
 
@@ -134,13 +134,15 @@ def settle_as(verdict: Verdict, *, losses: int = 0, wanted: bool = False) -> Sce
     return scene
 
 
-def claim_after(losses: int) -> Scene:
+def claim_after(losses: int, *, wanted: bool = False) -> Scene:
     async def scene(queue: QueueUnderTest) -> Call:
         await queue.add(job(id="a", unique="u"))
         await queue.lapse(await queue.lose(await queue.fetch_one(), losses))
+        if wanted:
+            await queue.cancel("a")
         return lambda: queue.claim("two")
 
-    scene.__name__ = f"claim_{losses}"
+    scene.__name__ = f"claim_{losses}{'_wanted' * wanted}"
     return scene
 
 
@@ -228,6 +230,7 @@ SCENES: list[Scene] = [
     settle_as(Verdict.RETRY, wanted=True),
     claim_after(0),
     claim_after(BRINK),
+    claim_after(BRINK, wanted=True),
     abandon_after(0, ""),
     abandon_after(2, "killed by SIGKILL"),
     abandon_after(BRINK, "killed by SIGKILL"),
@@ -278,7 +281,12 @@ async def drain(queue: QueueUnderTest) -> None:
 async def test_a_script_that_breaks_off_loses_nothing_and_is_healed_by_the_same_call(
     queue: QueueUnderTest, scene: Scene
 ) -> None:
-    """In at least one place after each write; and after the repetition the job still ends."""
+    """In at least one place after each write; and after the repetition it ends as it would have."""
+    await queue.open()
+    call = await scene(queue)
+    await call()
+    await drain(queue)
+    end = (await queue.record("a")).get("state")
     for after in range(1, WRITES_MAX):
         await queue.client.flushdb()
         break_after(queue, 0)
@@ -305,8 +313,36 @@ async def test_a_script_that_breaks_off_loses_nothing_and_is_healed_by_the_same_
         record = await queue.record("a")
         if scene is not purge_dead:
             assert await places(queue), f"gone after write {after} and a repetition"
-            assert record["state"] in ENDS
+            assert record["state"] == end, f"another end after write {after}"
             assert await queue.client.ttl(queue.keys.job("a")) > 0
         assert await queue.client.exists(queue.keys.body("a"), queue.keys.delayed) == 0
+        assert await queue.client.exists(queue.keys.unique("u")) == 0, f"taken after write {after}"
+        assert await queue.client.exists(queue.keys.cancel) == 0, f"wanted after write {after}"
         assert not any([await queue.client.xlen(name) for name in queue.keys.streams.values()])
+    raise AssertionError("it writes more often than was thought")
+
+
+@pytest.mark.parametrize(("before", "after_it"), [(0, (1, 1)), (3, (4, 2))])
+async def test_a_crash_that_was_recorded_in_part_is_charged_once(
+    queue: QueueUnderTest, before: int, after_it: tuple[int, int]
+) -> None:
+    """Whether the job waits for its next run, or is dead of it."""
+    for after in range(1, WRITES_MAX):
+        await queue.client.flushdb()
+        break_after(queue, 0)
+        await queue.open()
+        call = await settle_as(Verdict.CRASHED, losses=before)(queue)
+        break_after(queue, after)
+        try:
+            await call()
+        except ResponseError:
+            break_after(queue, 0)
+        else:
+            return
+
+        await call()
+
+        view = await queue.look("a")
+        assert (view.losses, view.solo) == after_it, f"broken off after write {after}"
+        assert {letter.losses for letter in await queue.letters()} <= {after_it[0]}
     raise AssertionError("it writes more often than was thought")

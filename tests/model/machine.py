@@ -365,7 +365,7 @@ def _claim(machine: Machine, rows: list[Lapsed]) -> None:
             if not room:
                 continue
             room -= 1
-        if world.claims(consumer, life):
+        if world.claims(consumer, life, row.id):
             expected.append(life.id)
         else:
             dead.append(row)
@@ -400,7 +400,7 @@ def abandon(machine: Machine) -> None:
     for row in rows:
         life = world.owned(Token(row.level, row.entry, consumer, row.deliveries))
         if life is not None:
-            (lived if world.abandons(life, cause) else died).append(row.entry)
+            (lived if world.abandons(life, row.id, cause) else died).append(row.entry)
     machine.buried()
     same("handed back", [each.entry for each in answer.handed_back], lived)
     same("dead", [each.entry for each in answer.dead], died)

@@ -322,9 +322,9 @@ class World:
 
     # Losing and taking over.
 
-    def claims(self, consumer: str, life: Life) -> bool:
+    def claims(self, consumer: str, life: Life, seen_as: str) -> bool:
         """Take a job over; True where it is to be started, False where it is dead now."""
-        return self._survives(life, "" if consumer == life.owner else life.owner)
+        return self._survives(life, seen_as, "" if consumer == life.owner else life.owner)
 
     def must_run_alone(self, consumer: str, life: Life) -> bool:
         """True where *consumer*, taking it over, would get a suspect that lives."""
@@ -332,16 +332,16 @@ class World:
         dies = charged and life.suspect and life.solo + 1 >= ALONE_LOSSES_MAX
         return not (life.body_gone or dies) and life.losses + charged >= SUSPECT_LOSSES
 
-    def abandons(self, life: Life, cause: str) -> bool:
+    def abandons(self, life: Life, seen_as: str, cause: str) -> bool:
         """Its owner is known to be dead (*cause*) or to know nothing of it; True if it lives."""
-        lives = self._survives(life, life.owner if cause else "", cause)
+        lives = self._survives(life, seen_as, life.owner if cause else "", cause)
         if lives:
             life.hand_back()
             self.count("abandoned")
         return lives
 
-    def _survives(self, life: Life, lost_by: str, reason: str = "") -> bool:
-        if life.body_gone:
+    def _survives(self, life: Life, seen_as: str, lost_by: str, reason: str = "") -> bool:
+        if life.body_gone and seen_as != life.id:
             life = self._ghost(life)
         lost_by = "" if lost_by in {NOBODY, NOBODY_SUSPECT} else lost_by
         if life.body_gone and not life.has_record:
@@ -364,7 +364,10 @@ class World:
         return False
 
     def _ghost(self, life: Life) -> Life:
-        """The entry was all that named the job: its dead letter has an id made of the place."""
+        """The entry was all that named the job: its dead letter has an id made of the place.
+
+        Unless somebody saw the entry while it was there.
+        """
         name = f"{LEVEL_NAMES[life.level - 1]}-{life.entry}"
         if life.id == name:
             return life

@@ -8,12 +8,12 @@ from tests.mutants.mutate import SCRIPTS
 #: Files and folders of `tests/streams`, the likeliest first. A shared piece has the tests of
 #: the scripts that it is a piece of.
 TESTS: dict[str, tuple[str, ...]] = {
-    "abandon": ("test_abandon", "test_fence"),
+    "abandon": ("test_abandon", "test_fence", "test_progress"),
     "audit_window": ("audit",),
     "cancel": ("test_cancel",),
     "census": ("doctor",),
-    "claim": ("test_claim", "test_fence"),
-    "claim_window": ("test_claim",),
+    "claim": ("test_claim", "test_sweep", "test_progress", "test_settle", "test_fence"),
+    "claim_window": ("test_claim", "test_sweep", "test_abandon"),
     "due": ("test_delayed",),
     "enqueue": ("test_enqueue", "test_delayed"),
     "fetch": ("test_fetch",),
@@ -23,10 +23,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "promote": ("test_delayed",),
     "purge": ("test_dead",),
     "renew": ("test_renew", "test_fence"),
-    "replay": ("test_replay", "test_dead"),
-    "restamp": ("test_clock",),
+    "replay": ("test_replay", "test_dead", "test_progress"),
+    "restamp": ("test_clock_jump",),
     "retire": ("test_workers",),
-    "settle": ("test_settle", "test_snooze", "test_fence"),
+    "settle": ("test_settle", "test_snooze", "test_fence", "test_progress", "test_cancel"),
     "why": ("why",),
 }
 #: After those of its own, what every mutant has to pass: seconds each.

@@ -58,7 +58,8 @@ async def test_an_orphan_is_free_and_deliverable_at_once(queue: QueueUnderTest) 
     assert [each.id for each in abandoned.handed_back] == ["a"]
     assert (view.state, view.attempt, view.losses, view.released) == (State.READY, 1, 0, 0)
     assert view.history == ()
-    assert await queue.counter("lost") == 0
+    assert await queue.counter("abandoned") == 1
+    assert not await queue.client.hexists(queue.keys.counters, "lost")
     assert await queue.settle(orphan, Verdict.COMPLETED) is Settled.LOST
     again = await queue.fetch_one("two")
     assert (again.id, again.token.deliveries) == ("a", 2)
@@ -78,6 +79,7 @@ async def test_a_process_that_was_seen_to_die_is_a_loss_with_its_cause(
     assert (view.state, view.attempt, view.losses, view.solo) == (State.READY, 1, 1, 0)
     assert (loss["outcome"], loss["consumer"], loss["reason"]) == ("lost", "one", KILLED)
     assert loss["ended_ms"]
+    assert await queue.counter("lost") == 1
     assert (await queue.fetch_one("two")).id == "a"
 
 
@@ -142,6 +144,7 @@ async def test_an_entry_whose_body_is_gone_is_a_dead_letter(
     assert [each.entry for each in abandoned.dead] == [delivery.token.entry]
     assert letter.cause == "body lost"
     assert await queue.pending() == []
+    assert not await queue.client.hexists(queue.keys.counters, "abandoned")
 
 
 async def test_what_is_not_that_consumers_any_more_is_left_alone(queue: QueueUnderTest) -> None:
@@ -162,6 +165,20 @@ async def test_what_is_not_that_consumers_any_more_is_left_alone(queue: QueueUnd
     assert repeated == Abandoned([], [])
     assert (await queue.look("kept")).losses == 1
     assert {owner for _, owner, _ in await queue.pending()} == {"two", "one", NOBODY}
+
+
+async def test_what_was_heard_of_just_now_can_be_given_up(queue: QueueUnderTest) -> None:
+    """Within the same millisecond, too: most of these are."""
+    await queue.add(job(id="a"))
+    delivery = await queue.fetch_one("one")
+    rows = await owned_rows(queue.server, queue.keys, "one")
+    for _ in range(30):
+        await queue.lapse(delivery, by_ms=0)
+
+        abandoned = await abandon(queue.server, queue.keys, "one", rows, RETENTION)
+
+        assert [each.id for each in abandoned.handed_back] == ["a"]
+        assert await queue.pending() == [(delivery.token.entry, NOBODY, 1)]
 
 
 async def test_nothing_to_give_up_is_a_call_too(queue: QueueUnderTest) -> None:

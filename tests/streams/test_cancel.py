@@ -4,7 +4,7 @@ import pytest
 
 from streams.cancel import Cancellation
 from streams.priority import LEVELS, Priority
-from streams.settle import Verdict
+from streams.settle import Settled, Verdict
 from streams.state import State
 from tests.support.queues import RETENTION, QueueUnderTest, job
 
@@ -56,6 +56,7 @@ async def test_a_running_job_is_only_asked_and_nothing_is_taken_from_its_consume
     assert await queue.cancel("a") is Cancellation.ASKED
     assert await queue.cancel("a") is Cancellation.ASKED
 
+    assert await queue.client.smembers(queue.keys.cancel) == {b"a"}
     assert (await queue.look("a")).state is State.RUNNING
     assert await queue.pending() == [(delivery.token.entry, "one", 1)]
     assert not (await queue.add(job(id="b", unique="u")))[0].is_new
@@ -72,6 +73,34 @@ async def test_a_job_that_was_handed_back_ends_at_once(queue: QueueUnderTest) ->
 
     assert (await queue.entries(), await queue.pending()) == ([], [])
     assert await queue.fetch("two") == []
+
+
+async def test_a_wish_of_which_no_consumer_will_hear_any_more_is_forgotten(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="a"))
+    await queue.fetch_one()
+    assert await queue.cancel("a") is Cancellation.ASKED
+    await queue.abandon()
+
+    assert await queue.cancel("a") is Cancellation.CANCELLED
+
+    assert await queue.client.exists(queue.keys.cancel) == 0
+
+
+async def test_an_end_that_was_recorded_in_part_is_carried_on_although_somebody_took_the_job(
+    queue: QueueUnderTest,
+) -> None:
+    """The call before was broken off after it had written the state."""
+    await queue.add(job(id="a"))
+    await queue.client.hset(queue.keys.job("a"), "state", "cancelled")
+    delivery = await queue.fetch_one()
+
+    assert await queue.cancel("a") is Cancellation.CANCELLED
+
+    assert (await queue.entries(), await queue.pending()) == ([], [])
+    assert await queue.settle(delivery, Verdict.COMPLETED) is Settled.LOST
+    assert await queue.cancel("a") is Cancellation.ENDED
 
 
 async def test_a_raw_job_that_was_handed_back_ends_at_once(queue: QueueUnderTest) -> None:

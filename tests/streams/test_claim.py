@@ -1,6 +1,7 @@
 """Taking over from lost consumers: all of it, once each, and with the loss on record."""
 
 import re
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -175,6 +176,7 @@ async def test_a_suspect_is_dead_at_its_eighth_loss_alone(queue: QueueUnderTest)
         (f"consumer-{number}", True if number >= SUSPECT_LOSSES else None) for number in range(10)
     ]
     assert (view.state, view.cause, view.history) == (State.DEAD, "poison", letter.history)
+    assert view.entry == ""
     assert (await queue.entries(), await queue.pending()) == ([], [])
     assert await queue.counter("dead") == 1
     assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.dead_ttl_ms
@@ -223,14 +225,15 @@ async def test_what_nobody_has_is_claimed_without_waiting_for_a_lease(
     """A worker with a shorter lease may have handed it back, or the clock was put back."""
     [delivery] = await held(queue, "one", 1, "a")
     await queue.settle(await queue.lose(delivery, times), Verdict.RELEASED)
-    found = await queue.sweep()
+    [found] = await queue.sweep()
     owner = NOBODY_SUSPECT if times else NOBODY
-    entry = delivery.token.entry
-    await queue.client.xclaim(queue.stream(delivery.token), GROUP, owner, 0, [entry], justid=True)
+    stream, entry = queue.stream(delivery.token), delivery.token.entry
+    for deliveries in range(found.deliveries, found.deliveries + 30):
+        await queue.client.xclaim(stream, GROUP, owner, 0, [entry], justid=True)
 
-    [claimed] = (await queue.claim("two", found)).deliveries
+        [claimed] = (await queue.claim("two", [replace(found, deliveries=deliveries)])).deliveries
 
-    assert claimed.id == "a-0"
+        assert claimed.id == "a-0"
 
 
 async def test_what_was_handed_back_is_claimed_and_is_no_loss(queue: QueueUnderTest) -> None:
@@ -241,7 +244,18 @@ async def test_what_was_handed_back_is_claimed_and_is_no_loss(queue: QueueUnderT
 
     assert (claimed.id, claimed.token.deliveries, claimed.losses) == ("a-0", 2, 0)
     assert (await queue.look("a-0")).losses == 0
-    assert await queue.counter("lost") == 0
+    assert not await queue.client.hexists(queue.keys.counters, "lost")
+
+
+async def test_a_claim_takes_nothing_beside_what_it_names(queue: QueueUnderTest) -> None:
+    """Also where it takes what is idle for no time."""
+    back, *live = await held(queue, "one", 3, "a")
+    await queue.settle(back, Verdict.RELEASED)
+
+    assert names(await queue.claim("two")) == ["a-0"]
+
+    owners = [(entry, owner) for entry, owner, _ in await queue.pending()]
+    assert owners == [(back.token.entry, "two"), *((each.token.entry, "one") for each in live)]
 
 
 async def test_an_orphan_of_ones_own_is_no_loss(queue: QueueUnderTest) -> None:
@@ -312,6 +326,15 @@ async def test_an_unusable_id_is_replaced_alike_by_fetch_and_claim(
     assert fetched.id == found.id == claimed.id
 
 
+async def test_a_value_that_reads_like_the_name_of_a_field_is_none(queue: QueueUnderTest) -> None:
+    await queue.add_raw({"kind": "id", "payload": "unique", "id": "a"})
+    await queue.lapse(await queue.fetch_one())
+
+    [found] = await queue.sweep()
+
+    assert (found.id, found.unique) == ("a", "")
+
+
 async def test_what_was_renewed_after_the_look_is_not_taken(queue: QueueUnderTest) -> None:
     lost = await held(queue, "one", 2, "a")
     await queue.lapse(*lost)
@@ -319,6 +342,32 @@ async def test_what_was_renewed_after_the_look_is_not_taken(queue: QueueUnderTes
     await queue.renew(lost[0])
 
     assert names(await queue.claim("two", found)) == ["a-1"]
+
+
+@pytest.mark.parametrize(("heard_later", "is_taken"), [(-0.6, False), (-0.4, True), (0.6, False)])
+async def test_a_sign_of_life_since_the_look_counts_although_the_row_looks_lapsed(
+    queue: QueueUnderTest, heard_later: float, *, is_taken: bool
+) -> None:
+    """As it does where the clock was put forward. Less than half a lease is no difference."""
+    [lost] = await held(queue, "one", 1, "a")
+    await queue.lapse(lost, by_ms=3 * RETENTION.lease_ms)
+    [seen] = await queue.sweep()
+    since_ms = seen.since_ms - round(heard_later * RETENTION.lease_ms)
+
+    claimed = await queue.claim("two", [replace(seen, since_ms=since_ms)])
+
+    assert bool(claimed.deliveries) is is_taken
+
+
+async def test_what_lapsed_for_a_shorter_lease_is_not_taken_by_who_has_a_longer_one(
+    queue: QueueUnderTest,
+) -> None:
+    [lost] = await held(queue, "one", 1, "a")
+    await queue.lapse(lost, by_ms=RETENTION.lease_ms // 2)
+    found = await queue.sweep(replace(RETENTION, lease_ms=RETENTION.lease_ms // 4))
+
+    assert len(found) == 1
+    assert await queue.claim("two", found) == Claimed([], [])
 
 
 async def test_what_was_settled_after_the_look_is_not_taken(queue: QueueUnderTest) -> None:

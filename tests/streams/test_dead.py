@@ -1,5 +1,6 @@
 """The stream of dead letters: read, found, deleted."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -112,6 +113,9 @@ async def test_a_purge_has_a_bound_and_nothing_is_a_call_too(queue: QueueUnderTe
     letter = await dead(queue)
 
     assert await purge(queue.server, queue.keys, []) == 0
+    nowhere = replace(letter, dead_entry="1-1")
+    assert await purge(queue.server, queue.keys, [nowhere]) == 0
+    assert not await queue.client.hexists(queue.keys.counters, "purged")
     with pytest.raises(ValueError, match="one call takes 100 dead letters, got 101"):
         await purge(queue.server, queue.keys, [letter] * (PAGE + 1))
 

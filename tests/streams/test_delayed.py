@@ -100,9 +100,10 @@ async def test_racing_promoters_move_each_job_once(queue: QueueUnderTest) -> Non
 
 async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTest) -> None:
     """Another worker was faster, or a canceller, or the job was put off."""
-    await queue.add(*(job(id=name, delay_ms=60_000) for name in ("later", "due")))
-    await queue.make_due("due")
-    keys, names = queue.keys, ["later", "nobody", "due", "due"]
+    await queue.add(*(job(id=name, delay_ms=60_000) for name in ("later", "due", "empty")))
+    await queue.make_due("due", "empty")
+    await queue.client.delete(queue.keys.body("empty"))
+    keys, names = queue.keys, ["later", "nobody", "due", "due", "empty"]
 
     codes = await queue.server.run(
         _PROMOTE,
@@ -112,14 +113,30 @@ async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTe
             "dead": keys.dead,
             "counters": keys.counters,
         },
-        args={"dead_ttl_ms": 1},
+        args={"dead_ttl_ms": RETENTION.dead_ttl_ms},
         rows=[_row(keys, name, "") for name in names],
     )
 
-    assert codes == [0, 0, 1, 0]
+    assert codes == [0, 0, 1, 0, 2]
     assert len(await queue.entries()) == 1
     assert (await queue.look("later")).state is State.DELAYED
-    assert await queue.client.exists(keys.job("nobody"), keys.dead) == 0
+    assert await queue.client.exists(keys.job("nobody")) == 0
+    assert [letter.id for letter in await queue.letters()] == ["empty"]
+
+
+async def test_what_a_broken_off_call_has_moved_already_is_only_taken_out_of_the_set(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="a", delay_ms=60_000))
+    await queue.make_due("a")
+    await queue.promote()
+    await queue.client.zadd(queue.keys.delayed, {"a": 1})
+
+    assert await queue.promote() == (1, None)
+
+    assert await queue.client.exists(queue.keys.delayed, queue.keys.dead) == 0
+    assert (len(await queue.entries()), await queue.counter("promoted")) == (1, 1)
+    assert (await queue.look("a")).state is State.READY
 
 
 async def test_a_lost_body_stops_no_other_job(queue: QueueUnderTest) -> None:
@@ -160,7 +177,7 @@ async def test_a_delayed_job_without_its_body_is_a_dead_letter_and_not_a_silence
     assert (view.state, view.cause, view.kind) == (State.DEAD, "body lost", "test.kind")
     assert await queue.client.exists(queue.keys.delayed) == 0
     assert await queue.counter("dead") == 1
-    assert await queue.counter("promoted") == 0
+    assert not await queue.client.hexists(queue.keys.counters, "promoted")
 
 
 async def test_a_slot_opens_when_its_delayed_holder_lost_its_body(queue: QueueUnderTest) -> None:

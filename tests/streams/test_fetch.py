@@ -166,6 +166,28 @@ async def test_a_turn_of_a_level_without_work_goes_to_another_lower_level(
         assert taken.id == f"low-{served}"
 
 
+@pytest.mark.parametrize(
+    ("served", "empty", "taken"), [(9, NORMAL, HIGH), (19, HIGH, LOW), (29, LOW, NORMAL)]
+)
+async def test_a_turn_of_a_level_without_work_goes_to_the_level_that_is_next(
+    queue: QueueUnderTest, served: int, empty: Priority, taken: Priority
+) -> None:
+    for priority in set(LEVELS) - {empty}:
+        await queue.add(job(id=priority.value, priority=priority))
+
+    assert names(await queue.fetch(slots=1, served=served)) == [taken.value]
+
+
+async def test_a_turn_takes_no_slot_that_is_filled_with_what_was_handed_back(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="back"))
+    await queue.settle(await queue.fetch_one(), Verdict.RELEASED)
+    await queue.add(*(job(priority=priority) for priority in LEVELS))
+
+    assert names(await queue.fetch("two", slots=1, served=9)) == ["back"]
+
+
 async def test_a_turn_without_any_lower_work_is_not_lost(queue: QueueUnderTest) -> None:
     await queue.add(job(id="a", priority=CRITICAL))
 
@@ -179,6 +201,17 @@ async def test_what_was_handed_back_comes_before_everything_else(queue: QueueUnd
 
     assert names(await queue.fetch("two", slots=1)) == ["low"]
     assert names(await queue.fetch("two", slots=1)) == ["critical"]
+
+
+async def test_what_was_handed_back_is_taken_as_soon_as_it_was(queue: QueueUnderTest) -> None:
+    """By a plain XCLAIM, which makes it idle for no time, within the same millisecond."""
+    await queue.add(job(id="a"))
+    delivery = await queue.fetch_one()
+    stream, entry = queue.stream(delivery.token), delivery.token.entry
+    for _ in range(30):
+        await queue.client.xclaim(stream, GROUP, NOBODY, 0, [entry], justid=True)
+
+        assert names(await queue.fetch("two")) == ["a"]
 
 
 async def test_more_handed_back_than_slots_waits_its_turn(queue: QueueUnderTest) -> None:

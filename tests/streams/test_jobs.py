@@ -40,6 +40,16 @@ async def test_a_running_job_names_its_owner_and_its_silence(queue: QueueUnderTe
     assert 5_000 <= view.silent_ms < 60_000
 
 
+async def test_a_unique_key_that_reads_like_the_name_of_a_field_is_none(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(id="a", unique="priority"))
+    await queue.settle(await queue.fetch_one(), Verdict.RELEASED)
+    await queue.fetch_one()
+
+    assert (await queue.look("a")).state is State.RUNNING
+
+
 async def test_running_is_told_by_the_pending_list_and_written_nowhere(
     queue: QueueUnderTest,
 ) -> None:

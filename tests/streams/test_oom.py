@@ -20,7 +20,7 @@ from streams.priority import LEVELS, Priority
 from streams.renew import Renewal
 from streams.settle import Outcome, Settled, Verdict
 from streams.state import State
-from streams.workers import retire
+from streams.workers import retire, seen_workers
 from tests.support.queues import QueueUnderTest, job, row
 
 NO_ROOM = "command not allowed when used memory > 'maxmemory'"
@@ -117,6 +117,14 @@ async def test_leases_are_renewed_and_wishes_to_cancel_are_told(queue: QueueUnde
 
     assert renewal == Renewal(frozenset({lost.token}), frozenset({asked.token}))
     assert await queue.sweep() == []
+
+
+async def test_who_holds_nothing_says_that_it_lives(queue: QueueUnderTest) -> None:
+    await fill_up(queue)
+
+    await queue.renew(consumer="idle")
+
+    assert [each.consumer for each in await seen_workers(queue.client, queue.keys)] == ["idle"]
 
 
 async def lost_to_the_brink(queue: QueueUnderTest, delivery: Delivery) -> Delivery:

@@ -40,15 +40,26 @@ async def test_a_progress_stays_when_the_job_has_ended(queue: QueueUnderTest) ->
     assert progress.fraction == 1
 
 
-@pytest.mark.parametrize("verdict", [Verdict.RETRY, Verdict.RELEASED, Verdict.CRASHED])
-async def test_the_next_run_begins_without_one(queue: QueueUnderTest, verdict: Verdict) -> None:
+@pytest.mark.parametrize(
+    "end", [Verdict.RETRY, Verdict.RELEASED, Verdict.CRASHED, "lost", "abandoned", "replayed"]
+)
+async def test_the_next_run_begins_without_one(queue: QueueUnderTest, end: Verdict | str) -> None:
     await queue.add(job(id="a"))
     delivery = await queue.fetch_one()
     await note_progress(queue.server, queue.keys, delivery, 0.5)
 
-    await queue.settle(delivery, verdict)
+    if isinstance(end, Verdict):
+        await queue.settle(delivery, end)
+    elif end == "lost":
+        await queue.lose(delivery)
+    elif end == "abandoned":
+        await queue.abandon()
+    else:
+        await queue.settle(delivery, Verdict.DEAD, detail="x")
+        await queue.replay(await queue.letter("a"))
 
     assert (await queue.look("a")).progress is None
+    assert not {"progress", "progress_ms"} & (await queue.record("a")).keys()
 
 
 async def test_who_has_lost_the_job_notes_nothing_and_is_told(queue: QueueUnderTest) -> None:

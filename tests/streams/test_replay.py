@@ -73,6 +73,21 @@ async def test_a_replayed_job_is_live_and_its_record_says_so(queue: QueueUnderTe
     assert await queue.client.ttl(queue.keys.history("a")) == -1
 
 
+async def test_nothing_is_left_of_another_job_that_has_ended_under_its_name(
+    queue: QueueUnderTest,
+) -> None:
+    letter = await dead(queue)
+    await queue.client.delete(queue.keys.job("a"))
+    await queue.add(job(id="a"))
+    await queue.settle(await queue.fetch_one(), Verdict.COMPLETED, detail=b"17")
+    assert (await queue.look("a")).result == 17
+
+    assert await queue.replay(letter) is Replayed.READY
+
+    view = await queue.look("a")
+    assert (view.state, view.result, view.ended_ms) == (State.READY, None, None)
+
+
 async def test_the_history_grows_on_after_a_replay(queue: QueueUnderTest) -> None:
     await queue.replay(await dead(queue))
 

@@ -183,6 +183,7 @@ async def test_dead_tells_the_whole_story_in_its_letter(queue: QueueUnderTest) -
         letter.dead_entry,
     )
     assert (view.ended_ms, view.history) == (letter.died_ms, letter.history)
+    assert view.entry == ""
     assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.dead_ttl_ms
     assert 0 < await queue.client.pttl(queue.keys.history("a")) <= RETENTION.dead_ttl_ms
     assert (await queue.entries(Priority.HIGH), await queue.pending(Priority.HIGH)) == ([], [])
@@ -194,7 +195,7 @@ async def test_cancelled_is_an_end(queue: QueueUnderTest) -> None:
 
     view = await queue.look("a")
     assert (view.state, view.result, len(view.history)) == (State.CANCELLED, None, 1)
-    assert view.ended_ms is not None
+    assert (view.ended_ms is not None, view.entry) == (True, "")
     assert 0 < await queue.client.pttl(queue.keys.job("a")) <= RETENTION.ended_ttl_ms
     assert await queue.counter("cancelled") == 1
 
@@ -207,11 +208,22 @@ async def test_released_keeps_its_place_and_costs_nothing(queue: QueueUnderTest)
     view = await queue.look("a")
     assert (view.state, view.attempt, view.released, view.losses) == (State.READY, 1, 1, 0)
     assert (view.owner, view.entry) == ("", delivery.token.entry)
+    assert view.history == (orjson.loads(row(1)),)
+    assert [each.id for each in await queue.sweep()] == ["a"]
     assert await queue.pending() == [(delivery.token.entry, NOBODY, 1)]
     again = await queue.fetch_one("two")
     assert (again.id, again.attempt, again.token.deliveries) == ("a", 1, 2)
     assert await queue.counter("released") == 1
     assert await queue.counter("lost") == 0
+
+
+async def test_a_job_can_be_handed_back_as_soon_as_it_was_taken(queue: QueueUnderTest) -> None:
+    """Within the same millisecond, too: most of these are."""
+    await queue.add(job(id="a"))
+    for _ in range(30):
+        await queue.settle(await queue.fetch_one(), Verdict.RELEASED)
+
+        assert [owner for _, owner, _ in await queue.pending()] == [NOBODY]
 
 
 @pytest.mark.parametrize("verdict", [*ENDING, Verdict.RETRY, Verdict.PARKED])
@@ -302,6 +314,17 @@ async def test_a_run_that_nobody_describes_leaves_no_hole_in_the_history(
     assert all(letter.history == () for letter in await queue.letters())
 
 
+async def test_a_letter_tells_of_the_runs_before_one_that_nobody_describes(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.settle(await taken(queue), Verdict.RETRY)
+    await queue.promote()
+
+    await queue.settle_all([Outcome(await queue.fetch_one(), Verdict.DEAD, "x")])
+
+    assert (await queue.letter("a")).history == (orjson.loads(row(1)),)
+
+
 @pytest.mark.parametrize("verdict", VERDICTS)
 async def test_an_entry_that_was_sent_by_a_plain_xadd_gets_its_record_at_its_first_end(
     queue: QueueUnderTest, verdict: Verdict
@@ -360,6 +383,30 @@ async def test_numbers_of_an_entry_stay_exact_when_it_is_tried_again(
     assert (again.epoch, again.attempt, again.flaw) == (epoch + 1, attempt + 1, "")
 
 
+async def test_an_entry_that_is_tried_again_has_the_fields_that_it_had(
+    queue: QueueUnderTest,
+) -> None:
+    """With new counts in them; a count of losses is only there where there are some."""
+    first = [b"kind", b"attempt", b"payload", b"epoch", b"id", b"a"]
+    await queue.add_raw(dict(zip(first[::2], first[1::2], strict=True)))
+
+    await queue.settle(await queue.fetch_one(), Verdict.RETRY)
+    await queue.promote()
+    second = await written(queue)
+    await queue.settle(await queue.lose(await queue.fetch_one()), Verdict.RETRY)
+    await queue.promote()
+    third = await written(queue)
+
+    assert second == [*first, b"attempt", b"2", b"epoch", b"1"]
+    assert third == [*first, b"attempt", b"3", b"epoch", b"2", b"losses", b"1"]
+
+
+async def written(queue: QueueUnderTest) -> Any:
+    """The names and values of the one entry there is, as they are written."""
+    script = "return redis.call('XRANGE', KEYS[1], '-', '+')[1][2]"
+    return await queue.client.eval(script, 1, queue.keys.stream(Priority.NORMAL))
+
+
 async def test_an_entry_with_more_fields_than_can_be_moved_is_cut_and_not_stuck(
     queue: QueueUnderTest,
 ) -> None:
@@ -368,6 +415,8 @@ async def test_an_entry_with_more_fields_than_can_be_moved_is_cut_and_not_stuck(
 
     assert await queue.settle(await queue.fetch_one(), Verdict.RETRY) is RECORDED
     await queue.promote()
+    kept = [name.encode() for name in list(fields)[:128]]
+    assert (await written(queue))[::2] == [*kept, b"attempt", b"epoch"]
     again = await queue.fetch_one()
     assert (again.id, again.attempt, again.flaw) == ("a", 2, "")
     assert await queue.settle(again, Verdict.DEAD, detail="x") is RECORDED
@@ -413,6 +462,20 @@ async def test_a_job_whose_end_was_asked_for_does_not_come_back(
     assert await queue.settle(delivery, verdict, delay_ms=60_000) is REPEATED
 
 
+@pytest.mark.parametrize("verdict", COMING_BACK)
+async def test_a_job_comes_back_although_the_end_of_another_one_was_asked_for(
+    queue: QueueUnderTest, verdict: Verdict
+) -> None:
+    await queue.add(job(id="a"), job(id="b"))
+    asked, other = await queue.fetch()
+    await queue.cancel("a")
+
+    assert await queue.settle(other, verdict, delay_ms=60_000) is RECORDED
+
+    assert (await queue.look("b")).state is AFTER[verdict]
+    assert (await queue.renew(asked)).cancel == {asked.token}
+
+
 @pytest.mark.parametrize(
     ("verdict", "state"),
     [
@@ -456,9 +519,11 @@ async def test_of_two_entries_with_one_id_the_first_recorded_end_stands(
     of_job = (queue.keys.job("same"), queue.keys.history("same"), queue.keys.body("same"))
     assert {key: after.get(key) for key in of_job} == {key: before.get(key) for key in of_job}
     assert after.get(queue.keys.delayed) == before.get(queue.keys.delayed)
-    owners = {entry: owner for entry, owner, _ in await queue.pending()}
+    owners = {entry: (owner, count) for entry, owner, count in await queue.pending()}
+    assert await queue.counter("dead") == len(await queue.letters())
     if second is Verdict.RELEASED:
-        assert owners[two.token.entry] == NOBODY
+        assert owners[two.token.entry] == (NOBODY, 1)
+        assert two.token.entry in {each.entry for each in await queue.sweep()}
         return
     assert two.token.entry not in {*owners, *await queue.entries()}
     assert await queue.counter("duplicates") == 1
@@ -473,6 +538,7 @@ async def test_a_letter_of_a_second_entry_says_that_it_is_one(queue: QueueUnderT
 
     [letter] = await queue.letters()
     assert (letter.id, letter.cause) == ("same", "duplicate id: invalid payload")
+    assert letter.losses == 0
     assert letter.history == (orjson.loads(row(1)),)
     assert (await queue.look("same")).state is State.COMPLETED
 
@@ -486,7 +552,7 @@ async def test_a_second_entry_that_is_lost_is_a_letter_and_one_that_was_handed_b
     before = await queue.record("same")
     await queue.settle(two, Verdict.RELEASED)
     [again] = (await queue.claim("two")).deliveries
-    assert again.payload == b"2"
+    assert (again.payload, again.losses) == (b"2", 0)
     await queue.lapse(again)
 
     claimed = await queue.claim("three")
@@ -494,8 +560,22 @@ async def test_a_second_entry_that_is_lost_is_a_letter_and_one_that_was_handed_b
     [letter] = await queue.letters()
     assert ([each.id for each in claimed.dead], claimed.deliveries) == (["same"], [])
     assert (letter.payload, letter.cause) == (b"2", "duplicate id: its consumer was lost")
+    assert letter.losses == 1
     assert await queue.record("same") == before
     assert (await queue.entries(), await queue.pending()) == ([], [])
+
+
+async def test_a_second_entry_can_be_handed_back_as_soon_as_it_was_taken(
+    queue: QueueUnderTest,
+) -> None:
+    """Within the same millisecond, too: most of these are."""
+    one, two = await twins(queue)
+    await queue.settle(one, Verdict.COMPLETED)
+    for _ in range(30):
+        await queue.settle(two, Verdict.RELEASED)
+        assert [owner for _, owner, _ in await queue.pending()] == [NOBODY]
+
+        two = await queue.fetch_one()
 
 
 async def test_a_second_entry_does_not_open_the_slot_nor_take_the_wish_of_the_first(

@@ -148,6 +148,19 @@ async def test_a_window_ends_where_it_has_read_enough(queue: QueueUnderTest) -> 
     assert [len(window) for window in windows] == [2, 2, 2, 1]
 
 
+@pytest.mark.parametrize(("missing", "windows"), [(1, [2]), (0, [1, 1])])
+async def test_a_window_has_read_enough_at_the_very_byte(
+    queue: QueueUnderTest, missing: int, windows: list[int]
+) -> None:
+    """Names and values count alike."""
+    fields = len("kind") + len("test.echo") + len("payload")
+    await hold(queue, "lost", 1, b"x" * (WINDOW_BYTES - fields - missing))
+    await hold(queue, "lost", 1)
+    await silence(queue, "lost")
+
+    assert [len(window) for window in await swept(queue) if window] == windows
+
+
 async def test_an_exactly_full_window_is_not_the_last_one(queue: QueueUnderTest) -> None:
     await hold(queue, "lost", WINDOW_ROWS)
     await hold(queue, "lost", 1)

@@ -7,11 +7,12 @@ import pytest
 from redis.asyncio import Redis
 
 from streams.audit.audit import audit
-from streams.audit.places import Breakage
+from streams.audit.places import Breakage, SeenEntry, places_of
 from streams.job import Delivery
 from streams.keys import GROUP
 from streams.priority import Priority
 from streams.settle import Verdict
+from streams.state import State
 from tests.support.queues import QueueUnderTest, job, row
 
 pytestmark = pytest.mark.leaves_jobs
@@ -163,6 +164,25 @@ async def test_each_damage_is_found_and_nothing_else_is(queue: QueueUnderTest, n
     assert [(each.id, each.breakage) for each in report.broken] == [(job_id, breakage)], report
     assert report.counts == {breakage.value: 1}
     await queue.client.delete(queue.keys.job("completed"))
+
+
+async def test_the_second_look_sees_all_places_of_one_job(queue: QueueUnderTest) -> None:
+    running = await every_state(queue)
+
+    async def seen(name: str) -> tuple[State | None, bool, bool, bool, int]:
+        found = await places_of(queue.server, queue.keys, name, set())
+        return found.state, found.has_letter, found.is_due, found.has_body, len(found.entries)
+
+    assert await seen("dead") == (State.DEAD, True, False, False, 0)
+    assert await seen("later") == (State.DELAYED, False, True, True, 0)
+    assert await seen("ready") == (State.READY, False, False, False, 1)
+    assert await seen("completed") == (State.COMPLETED, False, False, False, 0)
+    assert await seen("nobody") == (None, False, False, False, 0)
+    place = (running.token.level, running.token.entry)
+    found = await places_of(queue.server, queue.keys, "running", {place})
+    assert found.entries == (SeenEntry(*place, has_body=True, owner="one"),)
+    await queue.client.xtrim(queue.keys.dead, maxlen=0)
+    assert await seen("dead") == (State.DEAD, False, False, False, 0)
 
 
 def test_every_breakage_is_made() -> None:
