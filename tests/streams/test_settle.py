@@ -386,19 +386,21 @@ async def test_numbers_of_an_entry_stay_exact_when_it_is_tried_again(
 async def test_an_entry_that_is_tried_again_has_the_fields_that_it_had(
     queue: QueueUnderTest,
 ) -> None:
-    """With new counts in them; a count of losses is only there where there are some."""
+    """With its arrival and new counts; a count of losses is only there where there are some."""
     first = [b"kind", b"attempt", b"payload", b"epoch", b"id", b"a"]
     await queue.add_raw(dict(zip(first[::2], first[1::2], strict=True)))
 
-    await queue.settle(await queue.fetch_one(), Verdict.RETRY)
+    held = await queue.fetch_one()
+    arrived = [b"enqueued_ms", held.token.entry.partition("-")[0].encode()]
+    await queue.settle(held, Verdict.RETRY)
     await queue.promote()
     second = await written(queue)
     await queue.settle(await queue.lose(await queue.fetch_one()), Verdict.RETRY)
     await queue.promote()
     third = await written(queue)
 
-    assert second == [*first, b"attempt", b"2", b"epoch", b"1"]
-    assert third == [*first, b"attempt", b"3", b"epoch", b"2", b"losses", b"1"]
+    assert second == [*first, *arrived, b"attempt", b"2", b"epoch", b"1"]
+    assert third == [*first, *arrived, b"attempt", b"3", b"epoch", b"2", b"losses", b"1"]
 
 
 async def written(queue: QueueUnderTest) -> Any:
@@ -416,7 +418,7 @@ async def test_an_entry_with_more_fields_than_can_be_moved_is_cut_and_not_stuck(
     assert await queue.settle(await queue.fetch_one(), Verdict.RETRY) is RECORDED
     await queue.promote()
     kept = [name.encode() for name in list(fields)[:128]]
-    assert (await written(queue))[::2] == [*kept, b"attempt", b"epoch"]
+    assert (await written(queue))[::2] == [*kept, b"enqueued_ms", b"attempt", b"epoch"]
     again = await queue.fetch_one()
     assert (again.id, again.attempt, again.flaw) == ("a", 2, "")
     assert await queue.settle(again, Verdict.DEAD, detail="x") is RECORDED
