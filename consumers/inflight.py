@@ -38,10 +38,10 @@ class Running:
     """A delivery and the scope in which its handler runs."""
 
     __slots__ = (
+        "_scope",
         "delivery",
         "has_solo",
         "renew_until_s",
-        "scope",
         "settling",
         "share",
         "stop",
@@ -51,7 +51,7 @@ class Running:
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
-        self.scope = _new_scope()
+        self._scope: anyio.CancelScope | None = None
         #: Its share of a batch, which is what ends it then.
         self.share: Share | None = None
         self.stop: Stop | None = None
@@ -65,6 +65,13 @@ class Running:
         #: What runs it; kept here, because the loop itself keeps no task alive.
         self.task: asyncio.Task[None] | None = None
 
+    @property
+    def scope(self) -> anyio.CancelScope:
+        """What ends its handler; made when it is asked for: in a batch nobody does."""
+        if self._scope is None:
+            self._scope = _new_scope()
+        return self._scope
+
     @contextmanager
     def waiting(self) -> Generator[None]:
         """What comes before the handler; ended from outside as the handler would be.
@@ -73,7 +80,7 @@ class Running:
         """
         with self.scope:
             yield
-        self.scope = _new_scope()
+        self._scope = None
 
     def end(self, reason: Stop) -> bool:
         """End the handler; False where it has ended, or is ending for another reason."""

@@ -18,6 +18,7 @@ from consumers.health import Health, serve_health
 from consumers.inflight import Inflight
 from consumers.lastwill import LastWill
 from consumers.logs import Logger, open_logger
+from consumers.loop import spare_the_collector
 from consumers.metrics import Metrics
 from consumers.orphans import Orphans
 from consumers.places import Places, open_places, require_child_source
@@ -247,6 +248,7 @@ class Worker:
             version=self._identity.version,
         )
         stopping, lease_ms = self._shutdown.stopping, settings.lease_ms
+        spare_the_collector()
         async with anyio.create_task_group() as taking:
             taking.start_soon(fetcher.run, pool, stopping)
             taking.start_soon(claimer.run, pool, stopping)

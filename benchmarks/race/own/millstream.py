@@ -1,7 +1,7 @@
 """Millstream: `millstream worker` or `millstream produce`.
 
-Log level as in production ("warning"): its default writes no line for a job either. The
-loop is that of its command.
+Log level "warning", as where a line for each job is too much; "info", the default, writes
+two lines a job. The loop is that of its command.
 """
 
 import sys
