@@ -8,7 +8,7 @@ ARGS ?=
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench chaos model mutants clean
+.PHONY: help demo test check bench measure chaos model mutants clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,10 @@ check: $(VENV)/.ready-check ## lint, format and types, as CI has them
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-bench: $(VENV)/.ready-test ## measure tiles/s and jobs/s
+bench: $(VENV)/.ready-test ## Millstream and ten other queues on the same work (ARGS="--only millstream,dramatiq --rounds 1")
+	$(BIN)/python -m benchmarks.race $(ARGS)
+
+measure: $(VENV)/.ready-test ## tiles/s and jobs/s of this tree alone
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
 	$(BIN)/python -m benchmarks.tiles $(ARGS)
 
