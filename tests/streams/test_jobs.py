@@ -6,6 +6,7 @@ import pytest
 from streams.errors import UnknownJobError
 from streams.jobs import peek_state
 from streams.priority import Priority
+from streams.scripts.loader import load
 from streams.settle import Verdict
 from streams.state import State
 from tests.support.queues import QueueUnderTest, job
@@ -116,6 +117,28 @@ async def test_a_job_without_a_record_is_told_with_the_reasons_that_there_are(
         with pytest.raises(UnknownJobError, match="has no record of the job 'nobody'") as raised:
             await ask
         assert (raised.value.queue, raised.value.job_id) == ("test", "nobody")
+
+
+async def test_scripts_have_the_time_of_the_server_to_the_millisecond(
+    queue: QueueUnderTest,
+) -> None:
+    keys = queue.keys
+    call = load("look").bind(
+        {**keys.streams, "job": keys.job("a"), "history": keys.history("a")}, {}
+    )
+    for _ in range(100):
+        async with queue.client.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.eval(call.script.text, len(call.keys), *call.keys, *call.args)
+            pipe.time()
+            before, (*_, now_ms), after = await pipe.execute()
+
+        assert in_ms(before) <= now_ms <= in_ms(after)
+
+
+def in_ms(time: tuple[int, int]) -> int:
+    """An answer of TIME in whole milliseconds."""
+    return time[0] * 1000 + time[1] // 1000
 
 
 async def test_looking_changes_nothing(queue: QueueUnderTest) -> None:
