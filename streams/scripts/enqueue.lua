@@ -17,7 +17,7 @@ if limit > 0 then
   for _, stream in ipairs(LEVELS) do length = length + redis.call('XLEN', stream) end
 end
 
-local answers, accepted, slots, wishes = {}, {}, {}, {}
+local answers, accepted, slots, wishes, new = {}, {}, {}, {}, {}
 for i = 1, rows do
   local job, _, unique_key = row_keys(i)
   local id, _, _, _, options = row_args(i)
@@ -34,6 +34,7 @@ for i = 1, rows do
     accepted[id] = true
     if wish.unique then slots[wish.unique] = id end
     wishes[i] = wish
+    new[#new + 1] = i
   end
 end
 
@@ -56,26 +57,22 @@ local function add(job, id, level, kind, payload, wish)
   return { READY, entry }
 end
 
-local count = 0
-for i = 1, rows do
+for _, i in ipairs(new) do
+  local job, body, unique_key = row_keys(i)
+  local id, level, kind, payload = row_args(i)
   local wish = wishes[i]
-  if wish then
-    local job, body, unique_key = row_keys(i)
-    local id, level, kind, payload = row_args(i)
-    level = tonumber(level)
-    local due = wish.delay_ms and now + wish.delay_ms or wish.due_ms or 0
-    if due > now then
-      answers[i] = delay(job, body, id, level, kind, payload, wish, due)
-    else
-      answers[i] = add(job, id, level, kind, payload, wish)
-    end
-    if wish.unique then
-      redis.call('HSET', job, 'unique', wish.unique)
-      redis.call('SET', unique_key, id)
-      if wish.unique_ttl_ms then redis.call('PEXPIRE', unique_key, wish.unique_ttl_ms) end
-    end
-    count = count + 1
+  level = tonumber(level)
+  local due = wish.delay_ms and now + wish.delay_ms or wish.due_ms or 0
+  if due > now then
+    answers[i] = delay(job, body, id, level, kind, payload, wish, due)
+  else
+    answers[i] = add(job, id, level, kind, payload, wish)
+  end
+  if wish.unique then
+    redis.call('HSET', job, 'unique', wish.unique)
+    redis.call('SET', unique_key, id)
+    if wish.unique_ttl_ms then redis.call('PEXPIRE', unique_key, wish.unique_ttl_ms) end
   end
 end
-if count > 0 then redis.call('HINCRBY', counters, 'enqueued', count) end
+if #new > 0 then redis.call('HINCRBY', counters, 'enqueued', #new) end
 return answers

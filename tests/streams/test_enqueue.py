@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
+from redis.asyncio import Redis
 
 from streams.enqueue import BATCH_MAX, Acceptance, Enqueued, enqueue
-from streams.job import MS_MAX, NewJob
+from streams.job import ATTEMPTS_DEFAULT, MS_MAX, NewJob
 from streams.priority import LEVELS, Priority
 from streams.settle import Retention, Settled, Verdict
 from streams.state import State
@@ -297,3 +298,25 @@ async def test_the_record_goes_when_its_time_is_over_and_the_id_is_free_again(
 
     assert answer is Settled.RECORDED
     assert said(await queue.add(job(id="a"))) == [("a", READY)]
+
+
+@pytest.mark.parametrize("delay_ms", [0, 60_000])
+@pytest.mark.parametrize(("attempts", "wanted"), [({}, ATTEMPTS_DEFAULT), ({"attempts_max": 7}, 7)])
+async def test_a_record_says_from_the_start_when_the_job_came_and_how_often_it_may_run(
+    queue: QueueUnderTest, delay_ms: int, attempts: dict[str, int], wanted: int
+) -> None:
+    before_ms = await now_ms(queue.client)
+    await queue.add(job(id="a", delay_ms=delay_ms, **attempts))
+    after_ms = await now_ms(queue.client)
+
+    view = await queue.look("a")
+    assert view.attempts_max == wanted
+    assert view.enqueued_ms is not None
+    assert before_ms <= view.enqueued_ms <= after_ms
+    await queue.cancel("a")
+
+
+async def now_ms(client: Redis) -> int:
+    """The clock of the server."""
+    seconds, microseconds = await client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
