@@ -116,8 +116,9 @@ async def test_what_a_window_leaves_of_a_level_comes_with_the_next_one(
     queue: QueueUnderTest,
 ) -> None:
     """A window that ends within one level and one that ends with it: nothing is passed over."""
-    await hold(queue, "lost", WINDOW_ROWS)
+    # The idle one is the oldest: each level is looked at from its beginning.
     await queue.add(job(id="urgent", priority=Priority.HIGH), job(id="idle", priority=Priority.LOW))
+    await hold(queue, "lost", WINDOW_ROWS)
     held = [await queue.fetch_one("lost"), await queue.fetch_one("lost")]
     await silence(queue, "lost")
     await queue.lapse(*held)
