@@ -6,13 +6,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
-from streams.fetch import FETCH_MAX, GUARANTEE_WINDOW, wait_for_one
+from streams.fetch import FETCH_MAX, GUARANTEE_WINDOW, fetch, wait_for_one
 from streams.job import Delivery
 from streams.keys import GROUP, NOBODY
 from streams.priority import LEVELS, Priority
 from streams.settle import Verdict
 from streams.trouble import is_group_lost
 from tests.support.queues import QueueUnderTest, job
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.leaves_jobs
 
@@ -353,3 +354,27 @@ async def xadd(queue: QueueUnderTest, stream: str, *fields: str) -> None:
     """An XADD whose names may come twice."""
     script = "return redis.call('XADD', KEYS[1], '*', unpack(ARGV))"
     await queue.client.eval(script, 1, stream, *fields)
+
+
+@pytest.mark.parametrize(("delays", "low", "high"), [([], -1, -1), ([50_000, 90_000], 1, 50_000)])
+async def test_a_fetch_tells_when_the_next_delayed_job_is_due(
+    queue: QueueUnderTest, delays: list[int], low: int, high: int
+) -> None:
+    """With jobs in it or without: nobody has to ask for that alone."""
+    await queue.add(*(job(id=str(n), delay_ms=each) for n, each in enumerate(delays)))
+    await queue.add(job(id="now"))
+
+    for wanted in (["now"], []):
+        deliveries, due_in_ms = await fetch(queue.server, queue.keys, "one", slots=5, served=0)
+        assert [each.id for each in deliveries] == wanted
+        assert low <= (-1 if due_in_ms is None else due_in_ms) <= high
+
+
+async def test_what_is_due_already_is_due_in_no_time(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a", delay_ms=1))
+
+    async def is_due() -> bool:
+        _, due_in_ms = await fetch(queue.server, queue.keys, "one", slots=1, served=0)
+        return due_in_ms == 0
+
+    await wait_until(is_due, "it is due")
