@@ -34,6 +34,8 @@ PORTS = range(20_000, 32_000)
 
 #: Attempts at a port that somebody else may take between our look and the server's bind.
 START_TRIES = 5
+#: What the log says of an append-only file whose end was torn.
+_TRUNCATED = b"Truncating the AOF"
 
 #: `sun_path` holds 104 bytes on macOS and 108 on Linux, with the closing zero.
 SOCKET_PATH_BYTES_MAX = 103
@@ -184,9 +186,12 @@ class EmbeddedServer:
         last_words: list[str] = []
         for _ in range(START_TRIES):
             port = self._port or _free_port()
+            said_before = self.log_path.stat().st_size if self.log_path.exists() else 0
             self._launch(port)
             if self._await_answer(port):
                 self._port = port
+                if _TRUNCATED in self.log_path.read_bytes()[said_before:]:
+                    self._write_log_anew(port)
                 return
             self._end(signal.SIGKILL)
             last_words = self.log_path.read_text(errors="replace").splitlines()[-5:]
@@ -238,6 +243,21 @@ class EmbeddedServer:
                 return True
             time.sleep(0.005)
         return False
+
+    def _write_log_anew(self, port: int) -> None:
+        """Replace an append-only file that ended in the middle of a script.
+
+        The server cuts the torn command off and leaves the begin of its transaction, and
+        with the next restart that part comes back, inside of whatever was written next
+        (https://github.com/valkey-io/valkey/pull/4342; seen on 6.2.14 and 7.0.15).
+        """
+        deadline = time.monotonic() + self._start_timeout.total_seconds()
+        with Redis(port=port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
+            client.bgrewriteaof()
+            while time.monotonic() < deadline:
+                if not client.info("persistence")["aof_rewrite_in_progress"]:
+                    return
+                time.sleep(0.005)
 
     def _end(self, signal_number: signal.Signals) -> None:
         process, watch, self._process, self._watch = self._process, self._watch, None, None

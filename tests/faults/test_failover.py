@@ -240,6 +240,35 @@ async def test_a_power_failure_in_the_middle_of_a_script_undoes_all_of_it(
         assert await queue.settle(held, verdict, detail=b'"x"') is RECORDED
 
 
+@pytest.mark.parametrize("part", [0.3, 0.5, 0.7, 0.9])
+async def test_what_a_power_failure_has_torn_does_not_come_back_with_a_later_restart(
+    own_server: EmbeddedServer, part: float
+) -> None:
+    """A server that cuts its file leaves the begin of the torn script in it: it is rewritten."""
+    async with Redis.from_url(own_server.url, retry=Retry(NoBackoff(), 0)) as client:
+        queue = QueueUnderTest(client)
+        await queue.open()
+        log = newest_log(own_server)
+        before = log.stat().st_size
+        await queue.add(job(id="torn", payload=b"x" * 2000, unique="u"))
+        await wait_until(lambda: log.stat().st_size > before, "the log has it")
+    own_server.kill()
+    after = log.stat().st_size
+    with log.open("r+b") as file:
+        file.truncate(before + round((after - before) * part))
+    own_server.restart()
+    async with Redis.from_url(own_server.url, retry=Retry(NoBackoff(), 0)) as client:
+        assert (await QueueUnderTest(client).add(job(id="next")))[0].is_new
+    own_server.kill()
+    own_server.restart()
+
+    async with Redis.from_url(own_server.url, retry=Retry(NoBackoff(), 0)) as client:
+        queue = QueueUnderTest(client)
+        assert await queue.record("torn") == {}
+        assert await client.xlen(queue.keys.streams["normal"]) == 1
+        assert (await queue.fetch_one()).id == "next"
+
+
 async def test_a_fetch_whose_answer_was_lost_is_found_and_handed_back(
     queue: QueueUnderTest, redis_url: str
 ) -> None:
