@@ -40,12 +40,14 @@ async def abandon(
     retention: Retention,
     *,
     cause: str = "",
+    released: str = "",
 ) -> Abandoned:
     """Hand *rows* back, as far as they are still *consumer*'s at the same delivery count.
 
-    Without *cause* nobody was lost: the answer to a read never arrived, and nothing is
-    charged. With one (`killed by SIGKILL`) the process of *consumer* has ended, and each job
-    is charged with a loss, as `streams.claim.claim` does it. The same call may be repeated.
+    With a *cause* (`killed by SIGKILL`) the process of *consumer* has ended, and each job is
+    charged with a loss, as `streams.claim.claim` does it. With *released* it has ended
+    because it was told to: that stands in the history and costs nothing. With neither nobody
+    was lost: the answer to a read never arrived. The same call may be repeated.
     """
     abandoned = Abandoned([], [])
     for at in range(0, len(rows), ABANDON_MAX):
@@ -61,6 +63,7 @@ async def abandon(
             args={
                 "consumer": consumer,
                 "cause": cause,
+                "released": released,
                 "lease_ms": retention.lease_ms,
                 "dead_ttl_ms": retention.dead_ttl_ms,
             },

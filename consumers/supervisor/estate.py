@@ -33,21 +33,24 @@ async def give_up(
     retention: Retention,
     *,
     cause: str,
+    released: str,
     patience_s: float,
     log: Logger,
 ) -> None:
     """Hand back at once what *consumer*, whose process has ended, still has; then retire it.
 
-    With *cause* each job is charged with a loss, without one nobody is. Tried again for
-    *patience_s* while the server does not answer; after a lease the claimers of other
-    workers have taken over anyway.
+    With *cause* each job is charged with a loss; with *released* its history says so and
+    nobody is charged. Tried again for *patience_s* while the server does not answer; after a
+    lease the claimers of other workers have taken over anyway.
     """
     wait_s = BACKOFF_FIRST_S
     with anyio.move_on_after(patience_s):
         while True:
             try:
                 rows = await owned_rows(server, keys, consumer)
-                abandoned = await abandon(server, keys, consumer, rows, retention, cause=cause)
+                abandoned = await abandon(
+                    server, keys, consumer, rows, retention, cause=cause, released=released
+                )
                 await retire(server, keys, [consumer])
             except (RedisError, OSError):
                 await anyio.sleep(wait_s)
@@ -57,7 +60,7 @@ async def give_up(
                 log.warning(
                     "jobs_given_up",
                     consumer=consumer,
-                    cause=cause or "told to end",
+                    cause=cause or released,
                     handed_back=len(abandoned.handed_back),
                     dead=len(abandoned.dead),
                 )

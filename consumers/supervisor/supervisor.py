@@ -159,13 +159,15 @@ class Supervisor:
             self._log.info("process_ended", process=child.name, how=how)
         else:
             self._log.error("process_ended", process=child.name, pid=child.pid, how=how)
+        is_charged = not was_told and status != 0
         if child.told.consumer:
             await give_up(
                 server,
                 self._keys,
                 child.told.consumer,
                 self._retention,
-                cause="" if was_told or status == 0 else how,
+                cause=how if is_charged else "",
+                released="" if is_charged else f"told to end, {how}",
                 # A supervisor that is to end must not wait for a server that is gone.
                 patience_s=LEAVE_S if was_told else self._settings.lease_ms / 1000,
                 log=self._log,

@@ -1,10 +1,11 @@
 -- Gives up entries that a consumer still has, without waiting for its lease: because it
--- never learned of them (the answer to its read was lost: no cause, and nothing is charged),
--- or because somebody saw its process end (the cause says how, and it is charged as a
--- claim charges a loss). They are handed back, or are dead letters where that was one loss
--- too many or the body is gone.
+-- never learned of them (the answer to its read was lost: nothing is said and nothing is
+-- charged), or because somebody saw its process end. `cause` says how, and it is charged as
+-- a claim charges a loss; `released` says how one ended that was told to: that stands in the
+-- history and costs nothing. They are handed back, or are dead letters where that was one
+-- loss too many or the body is gone.
 -- keys: critical high normal low dead cancel counters | job history unique_key
--- args: consumer cause lease_ms dead_ttl_ms | level entry deliveries id unique
+-- args: consumer cause released lease_ms dead_ttl_ms | level entry deliveries id unique
 -- include: _levels _now _pending _fields _history _leave _bury _lose _outlive _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not that consumer's any more, 1 handed back, 2 dead
@@ -18,7 +19,10 @@ end
 
 local losses, handed_back = 0, 0
 
-local function lost(count)
+local function row_of(count)
+  if released ~= '' and not count.twin then
+    return cjson.encode({ outcome = 'released', consumer = consumer, ended_ms = now, reason = released })
+  end
   if cause == '' then return '' end
   losses = losses + 1
   return lose(count, is_suspect(count), cause, {
@@ -33,9 +37,10 @@ local function give_up(i)
   local stream, count = LEVELS[level], losses_of(job, entry)
   local lives = outlive({
     job = job, history = history, unique_key = unique_key, id = id, unique = unique,
-    level = level, stream = stream, entry = entry, count = count, attempt = lost(count),
+    level = level, stream = stream, entry = entry, count = count, attempt = row_of(count),
   })
   if not lives then return DEAD end
+  if released ~= '' and not count.twin then redis.call('HINCRBY', job, 'released', 1) end
   redis.call('XCLAIM', stream, GROUP, nobody_for(count), 0, entry, 'IDLE', lease_ms, 'JUSTID')
   handed_back = handed_back + 1
   return BACK

@@ -6,6 +6,7 @@ from streams.abandon import Abandoned, abandon, owned_rows
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.keys import NOBODY, NOBODY_SUSPECT
 from streams.priority import LEVELS, Priority
+from streams.progress import note_progress
 from streams.settle import Settled, Verdict
 from streams.state import State
 from tests.support.queues import RETENTION, QueueUnderTest, job
@@ -183,3 +184,43 @@ async def test_what_was_heard_of_just_now_can_be_given_up(queue: QueueUnderTest)
 
 async def test_nothing_to_give_up_is_a_call_too(queue: QueueUnderTest) -> None:
     assert await queue.abandon("nobody", cause=KILLED) == Abandoned([], [])
+
+
+async def test_what_a_process_had_that_was_told_to_end_says_so_and_costs_nothing(
+    queue: QueueUnderTest,
+) -> None:
+    """However it ended: each start has an end in the history."""
+    await queue.add(job(id="a"))
+    held = await queue.fetch_one()
+
+    abandoned = await queue.abandon("one", released="told to end, killed by SIGSEGV")
+
+    assert [each.id for each in abandoned.handed_back] == ["a"]
+    view = await queue.look("a")
+    assert (view.losses, view.solo, view.attempt, view.released) == (0, 0, 1, 1)
+    [row] = view.history
+    assert row == {
+        "outcome": "released",
+        "consumer": "one",
+        "reason": "told to end, killed by SIGSEGV",
+        "ended_ms": row["ended_ms"],
+    }
+    assert await queue.counter("lost") == 0
+    again = await queue.fetch_one("two")
+    assert (again.attempt, again.suspect, again.fence > held.fence) == (1, False, True)
+
+
+async def test_a_twin_of_a_process_that_was_told_to_end_comes_back_and_its_record_is_not_its_own(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add_raw({"kind": "a", "payload": "{}", "id": "a"})
+    await queue.add_raw({"kind": "a", "payload": "{}", "id": "a"})
+    first, second = await queue.fetch_one(), await queue.fetch_one("two")
+    await note_progress(queue.server, queue.keys, first, 0.5, "half")
+
+    abandoned = await queue.abandon("two", released="told to end")
+
+    assert [each.entry for each in abandoned.handed_back] == [second.token.entry]
+    view = await queue.look("a")
+    assert (view.entry, view.released, view.history) == (first.token.entry, 0, ())
+    assert await queue.letters() == []

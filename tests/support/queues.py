@@ -141,10 +141,14 @@ class QueueUnderTest:
             found.dead.extend(part.dead)
         return found
 
-    async def abandon(self, consumer: str = "one", *, cause: str = "") -> Abandoned:
+    async def abandon(
+        self, consumer: str = "one", *, cause: str = "", released: str = ""
+    ) -> Abandoned:
         """Give up whatever *consumer* has."""
         rows = await owned_rows(self.server, self.keys, consumer)
-        return await abandon(self.server, self.keys, consumer, rows, RETENTION, cause=cause)
+        return await abandon(
+            self.server, self.keys, consumer, rows, RETENTION, cause=cause, released=released
+        )
 
     async def lose(self, delivery: Delivery, times: int = 1) -> Delivery:
         """Have *delivery* lost again and again, each time by another consumer."""
