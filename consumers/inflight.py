@@ -126,7 +126,7 @@ class Inflight:
         self._held: dict[Token, Running] = {}
         self._settling = 0
         self._reserved = 0
-        self._waiting = 0
+        self._waiting = self._waiting_first = 0
         self._quota: int | None = None
         self._closed = False
         self._changed: anyio.Event | None = None
@@ -214,19 +214,22 @@ class Inflight:
         """End every handler; returns how many ran."""
         return self.end(list(self._held), reason)
 
-    async def reserve(self, wanted: int) -> int:
+    async def reserve(self, wanted: int, *, first: bool = False) -> int:
         """Wait for free slots and keep up to *wanted* of them; 0 after `close`.
 
-        Who has waited for longer comes first, so that new jobs do not keep those from
-        their turn that a lost worker has left.
+        Who asks *first* has those that become free before all others: what a lost worker
+        has left was there before any new job.
         """
         await anyio.lowlevel.checkpoint()
         self._waiting += 1
+        self._waiting_first += first
         try:
-            while not self._closed and not self.free:
+            while not self._closed and not (self.free and (first or not self._waiting_first)):
                 await self._next_change()
         finally:
             self._waiting -= 1
+            self._waiting_first -= first
+            self._notify()
         return self._keep(wanted)
 
     def reserve_at_once(self, wanted: int) -> int:

@@ -109,8 +109,8 @@ class _Line:
         """Send *packed*, and wait for its answer."""
         future: asyncio.Future[Any] = self._loop.create_future()
         now_s = self._loop.time()
-        self._waiting.append((now_s, future))
         self._writer.write(packed)
+        self._waiting.append((now_s, future))
         if self._timer is None:
             self._timer = self._loop.call_at(now_s + self._timeout_s, self._look_at_the_clock)
         return await future
@@ -150,7 +150,7 @@ class _Line:
                 answer = await self._connection.read_response(timeout=math.inf)
             except ResponseError as error:
                 answer = error
-            except (RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - or its callers would wait for ever
                 self.is_open = False
                 return error
             if not self._waiting:
@@ -175,7 +175,12 @@ class _Line:
         while self._waiting:
             _, future = self._waiting.popleft()
             # Each waiter gets an error of its own: raising adds a traceback to it.
-            _settle(future, type(error)(*error.args))
+            is_known = isinstance(error, RedisError)
+            _settle(future, type(error)(*error.args) if is_known else _lost(error))
+
+
+def _lost(error: Exception) -> LostConnectionError:
+    return LostConnectionError(f"the connection was lost ({type(error).__name__}: {error})")
 
 
 def _settle(future: asyncio.Future[Any], answer: Any) -> None:

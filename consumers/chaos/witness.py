@@ -106,7 +106,14 @@ def witnessed(registry: Registry, journal: Journal) -> Registry:
         if binding is not None:
             wrap = _witnessed_async if binding.is_async else _witnessed_plain
             handler = wrap(binding.handler, journal)
-            seen.add(binding.payload_type, handler, timeout=binding.timeout, runs=binding.runs)
+            seen.add(
+                binding.payload_type,
+                handler,
+                timeout=binding.timeout,
+                runs=binding.runs,
+                permanent=binding.permanent,
+                retry=binding.retry,
+            )
     return seen
 
 

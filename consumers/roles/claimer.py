@@ -76,7 +76,7 @@ class Claimer:
             self._watch_clock(window)
             lapsed = [each for each in window.rows if self._may_take(each)]
             while lapsed:
-                slots = await self._inflight.reserve(len(lapsed))
+                slots = await self._inflight.reserve(len(lapsed), first=True)
                 if not slots:
                     return
                 batch, lapsed = lapsed[:slots], lapsed[slots:]

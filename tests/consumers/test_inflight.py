@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from consumers.inflight import Inflight, Stop
 from tests.consumers.support.deliveries import delivery
+from tests.support.waiting import wait_until
 
 
 async def test_a_slot_is_taken_while_a_handler_runs_and_not_while_its_outcome_waits() -> None:
@@ -228,3 +229,25 @@ async def test_what_waits_before_its_handler_runs_is_ended_as_the_handler_would_
 
     assert running.stop is Stop.SHUTDOWN
     assert not running.scope.cancel_called
+
+
+async def test_what_a_lost_worker_has_left_comes_before_new_jobs() -> None:
+    """The claimer has waited for less time than the fetcher, and has the first slot."""
+    inflight = Inflight(1)
+    got: list[str] = []
+    running = inflight.add(delivery())
+
+    async def ask(who: str, *, first: bool) -> None:
+        await inflight.reserve(1, first=first)
+        got.append(who)
+        inflight.release(1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: ask("fetcher", first=False))
+        await wait_until(lambda: inflight._waiting == 1, "the fetcher waits")
+        tasks.start_soon(lambda: ask("claimer", first=True))
+        await wait_until(lambda: inflight._waiting == 2, "the claimer waits")
+        assert inflight.reserve_at_once(1) == 0
+        inflight.remove(running.delivery.token)
+
+    assert got == ["claimer", "fetcher"]
