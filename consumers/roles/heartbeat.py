@@ -101,6 +101,8 @@ class Heartbeat:
                 looked_s = boot_s()
                 if looked_s >= due_s:
                     self._beat()
+                    # What holds everything up may do so in the middle of a renewal.
+                    self._warn_of_stalls(late_s=boot_s() - looked_s)
                     looked_s, due_s = boot_s(), looked_s + self._renew_s
         except BaseException as error:  # noqa: BLE001 - no way out of this thread may be silent
             self._health.unready("heartbeat", f"the heartbeat has died: {error!r}")
