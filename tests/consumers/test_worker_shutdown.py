@@ -164,6 +164,8 @@ async def test_a_server_that_has_stopped_answering_does_not_keep_a_worker_from_e
     """Its reads would wait for fifteen seconds; a supervisor is not that patient."""
     async with Proxy(redis_url) as proxy:
         worker = await fleet.start(proxy.url, grace_ms=1_000)
+        # In its read: a worker that has just not begun one ends well, and at once.
+        await proxy.next("XREADGROUP")
         proxy.set(Mode.BLACKHOLE)
         worker.send(signal.SIGTERM)
         signalled = await worker.says("signal_received")
