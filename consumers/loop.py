@@ -61,8 +61,8 @@ def run_in_waking_loop(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 def spare_the_collector() -> None:
     """Take what is there now out of the garbage collector's sight.
 
-    Modules and models live as long as their process. To look for garbage in them again and
-    again is a tenth of what quick jobs cost.
+    Modules and models live as long as their process: to look for garbage in them again and
+    again is work for nothing.
     """
     gc.collect()
     gc.freeze()
