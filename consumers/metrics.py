@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from consumers.leases import boot_s
+from consumers.tally import Spreads, Tally
 from streams.job import Delivery, Token
 from streams.renew import Renewal
 from streams.settle import Outcome, Settled, Verdict
@@ -28,6 +29,9 @@ _SECONDS = (
     300,
     600,
 )
+# `Enum.value` and `Enum.name` are computed each time.
+_VERDICTS = {each: each.value for each in Verdict}
+_ANSWERS = {each: each.name.lower() for each in Settled}
 
 
 class Metrics:
@@ -41,28 +45,28 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._queue = queue
         self._kinds = kinds
-        self._by_kind: dict[tuple[str, Verdict | None], tuple[Counter, Histogram]] = {}
-        self._by_answer: dict[tuple[Verdict, Settled], Counter] = {}
-        self._ended = Counter(
+        self._ended = Tally(
             "millstream_deliveries_ended",
             "Deliveries by how they ended.",
             ["queue", "kind", "outcome"],
-            registry=self.registry,
         )
-        self._seconds = Histogram(
-            "millstream_handler_seconds",
-            "Time in the handler.",
-            ["queue", "kind"],
-            buckets=_SECONDS,
-            registry=self.registry,
+        self._seconds = Spreads(
+            "millstream_handler_seconds", "Time in the handler.", ["queue", "kind"], _SECONDS
         )
-        self._pickup = Histogram(
+        pickups = Spreads(
             "millstream_pickup_seconds",
             "From the arrival of a job to its first delivery.",
             ["queue"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        ).labels(queue)
+            _SECONDS,
+        )
+        self._pickup = pickups.of(queue)
+        self._answers = Tally(
+            "millstream_outcomes",
+            "Outcomes by what the server said: recorded, repeated (recorded before), lost.",
+            ["queue", "outcome", "answer"],
+        )
+        for collector in (self._ended, self._seconds, pickups, self._answers):
+            self.registry.register(collector)
         self._running = 0
         Gauge("millstream_running", "Handlers that run.", ["queue"], registry=self.registry).labels(
             queue
@@ -139,12 +143,6 @@ class Metrics:
             ["queue"],
             registry=self.registry,
         ).labels(queue)
-        self._answers = Counter(
-            "millstream_outcomes",
-            "Outcomes by what the server said: recorded, repeated (recorded before), lost.",
-            ["queue", "outcome", "answer"],
-            registry=self.registry,
-        )
         self._renewals = Counter(
             "millstream_renewals",
             "Leases that were renewed.",
@@ -172,20 +170,8 @@ class Metrics:
         """A handler has ended; *verdict* None where the lease was lost."""
         kind = delivery.kind if delivery.kind in self._kinds else "unknown"
         self._running -= 1
-        ended, handler_seconds = self._of_kind(kind, verdict)
-        ended.inc()
-        handler_seconds.observe(seconds)
-
-    def _of_kind(self, kind: str, verdict: Verdict | None) -> tuple[Counter, Histogram]:
-        """Looked up once: to find them by their labels costs more than to count."""
-        found = self._by_kind.get((kind, verdict))
-        if found is None:
-            found = (
-                self._ended.labels(self._queue, kind, verdict.value if verdict else "lost"),
-                self._seconds.labels(self._queue, kind),
-            )
-            self._by_kind[kind, verdict] = found
-        return found
+        self._ended.add(self._queue, kind, _VERDICTS[verdict] if verdict else "lost")
+        self._seconds.of(self._queue, kind).observe(seconds)
 
     def clock_jumped(self) -> None:
         """The server's clock was put forward or back."""
@@ -225,11 +211,7 @@ class Metrics:
 
     def answered(self, outcome: Outcome, answer: Settled) -> None:
         """The server has answered to an outcome."""
-        answers = self._by_answer.get((outcome.verdict, answer))
-        if answers is None:
-            answers = self._answers.labels(self._queue, outcome.verdict.value, answer.name.lower())
-            self._by_answer[outcome.verdict, answer] = answers
-        answers.inc()
+        self._answers.add(self._queue, _VERDICTS[outcome.verdict], _ANSWERS[answer])
 
     def renewed(self, held: Sequence[tuple[Token, str]], renewal: Renewal, sent_s: float) -> None:
         """The leases of *held* were asked for at *sent_s* (`leases.boot_s`), and answered."""
