@@ -54,6 +54,7 @@ class _Batch:
 class Batches:
     """Gathers deliveries until a batch is full or its first job has waited for long enough.
 
+    Nor does any wait while *is_full* says that every slot is taken: no more can come then.
     *ended* is called once for each delivery, when its end is known; *broken* when a batch
     fails by an error that is not its handler's.
     """
@@ -62,11 +63,13 @@ class Batches:
         self,
         execution: Execution,
         places: Places,
+        is_full: Callable[[], bool],
         ended: Ended,
         broken: Callable[[BaseException], None],
     ) -> None:
         self._execution = execution
         self._places = places
+        self._is_full = is_full
         self._ended = ended
         self._broken = broken
         self._loop = asyncio.get_running_loop()
@@ -91,6 +94,9 @@ class Batches:
         batch.members.append((running, payload))
         if len(batch.members) >= rule.size:
             self._start(key)
+        if self._gathering and self._is_full():
+            for each in list(self._gathering):
+                self._start(each)
 
     def _start(self, key: tuple[str, object]) -> None:
         batch = self._gathering.pop(key)

@@ -152,6 +152,10 @@ class Inflight:
         """Handlers that run."""
         return len(self._held) - self._settling
 
+    def is_full(self) -> bool:
+        """True while a handler has, or waits in a batch for, every slot."""
+        return self.running >= self._slots
+
     def __len__(self) -> int:
         return len(self._held)
 

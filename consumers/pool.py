@@ -52,7 +52,9 @@ class Pool:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._execution = execution
-        self._batches = Batches(execution, places, self._batch_ended, self._failed)
+        self._batches = Batches(
+            execution, places, inflight.is_full, self._batch_ended, self._failed
+        )
         self._inflight = inflight
         self._settler = settler
         self._metrics = metrics

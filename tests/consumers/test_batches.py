@@ -104,6 +104,18 @@ async def test_jobs_come_together_and_each_has_its_own_result(
     assert (attempt["attempt"], attempt["outcome"]) == (1, "completed")
 
 
+async def test_a_batch_larger_than_the_slots_starts_when_every_slot_is_taken(
+    jobs: Producer, redis_url: str
+) -> None:
+    calls = Calls()
+    await jobs.enqueue_many(cells(100))
+
+    async with working(redis_url, calls, wait=LONG, size=SIZE_MAX):
+        assert await results_of(jobs, [str(n) for n in range(100)]) == list(range(100))
+
+    assert [len(each) for each in calls.made] == [50, 50]
+
+
 async def test_a_batch_that_does_not_fill_starts_after_its_wait(
     jobs: Producer, redis_url: str
 ) -> None:
