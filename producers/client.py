@@ -9,28 +9,21 @@ from datetime import timedelta
 from itertools import islice
 from typing import Self, Unpack
 
-import anyio
-import orjson
 from pydantic import JsonValue
 
-from producers.errors import JobFailedError
+from producers.handle import JobHandle
 from producers.order import Options, new_job
 from producers.payloads.base import Payload
 from streams import enqueue as entry_point
-from streams.cancel import Cancellation, cancel
+from streams.cancel import Cancellation
 from streams.connection import connected
 from streams.enqueue import BATCH_BYTES_MAX, BATCH_MAX, Acceptance, Enqueued
 from streams.errors import QueueFullError
 from streams.job import NewJob
-from streams.jobs import JobView, look, peek_state
+from streams.jobs import JobView
 from streams.keys import Keys
 from streams.server import Server
-from streams.state import State
 
-#: Records of cancelled jobs are kept as long as those of completed ones.
-ENDED_TTL = timedelta(minutes=10)
-#: The first wait between two looks at a result; each is half as long again, up to the last.
-POLL_FIRST_S, POLL_LAST_S = 0.01, 0.25
 #: Calls of `enqueue_many` that the server has at a time: it is never idle for want of one.
 CALLS_UNDER_WAY = 3
 
@@ -131,13 +124,17 @@ class Producer:
                 each.cancel()
         return report
 
+    def job(self, job_id: str) -> JobHandle:
+        """A handle for the job *job_id*; nothing is asked yet."""
+        return JobHandle(self._server, self._keys, job_id)
+
     async def get(self, job_id: str) -> JobView:
         """Everything that is known of a job.
 
         Raises:
             UnknownJobError: it has no record.
         """
-        return await look(self._server, self._keys, job_id)
+        return await self.job(job_id).view()
 
     async def result(
         self,
@@ -147,31 +144,16 @@ class Producer:
     ) -> JsonValue:
         """Wait until a job has ended, and return what its handler returned.
 
-        Looks at the record again and again, at first every 10 ms and later four times a
-        second.
-
         Raises:
             JobFailedError: it died or was cancelled.
             TimeoutError: it has not ended in time; it goes on.
             UnknownJobError: it has no record.
         """
-        wait_s = POLL_FIRST_S
-        with anyio.fail_after(timeout.total_seconds()):
-            while True:
-                state, result = await peek_state(self._server, self._keys, job_id)
-                if state is State.COMPLETED:
-                    value: JsonValue = orjson.loads(result) if result else None
-                    return value
-                if state.is_end:
-                    view = await self.get(job_id)
-                    raise JobFailedError(job_id, state, view.cause)
-                await anyio.sleep(wait_s)
-                wait_s = min(wait_s * 1.5, POLL_LAST_S)
+        return await self.job(job_id).result(timeout=timeout)
 
     async def cancel(self, job_id: str) -> Cancellation:
         """End a job that waits; ask the worker that runs it otherwise (two round trips)."""
-        ttl_ms = round(ENDED_TTL.total_seconds() * 1000)
-        return await cancel(self._server, self._keys, job_id, ended_ttl_ms=ttl_ms)
+        return await self.job(job_id).cancel()
 
 
 def _chunks(jobs: Iterable[NewJob]) -> Iterable[list[NewJob]]:

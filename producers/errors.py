@@ -1,10 +1,11 @@
 """What can go wrong for those who ask for work.
 
 ProducerError
-├── PayloadError     a payload that does not fit its model
-├── JobFailedError   the job that was waited for ended without success
-├── ScheduleError    a cron expression or a time zone that cannot be read
-└── TileError        a tile address or key that does not exist
+├── PayloadError       a payload that does not fit its model
+├── JobFailedError     the job that was waited for ended without success
+├── RetryRefusedError  the job that was to run again cannot
+├── ScheduleError      a cron expression or a time zone that cannot be read
+└── TileError          a tile address or key that does not exist
 """
 
 from streams.state import State
@@ -35,3 +36,12 @@ class JobFailedError(ProducerError):
         self.cause = cause
         said = f": {cause}" if cause else ""
         super().__init__(f"the job '{job_id}' ended as {state.value}{said}")
+
+
+class RetryRefusedError(ProducerError):
+    """Raised by `JobHandle.retry` when the job is not dead, or cannot run again."""
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        self.job_id = job_id
+        self.reason = reason
+        super().__init__(f"the job '{job_id}' cannot run again: {reason}")

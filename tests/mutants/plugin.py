@@ -10,6 +10,7 @@ import json
 import os
 import select
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,9 @@ from tests.support.servers import connect
 #: Each test has its own limit, and a mutant that makes one hang is noticed by it. Whoever
 #: needs longer than this for all its tests is given up as one that nobody noticed.
 MUTANT_SECONDS_MAX = 600
+#: A test that takes longer has not ended by its own limit of thirty seconds either: that is
+#: an exception, which an event loop that is never idle takes for the error of a callback.
+HANG_SECONDS = 40
 #: What a fork says where no test failed.
 NOBODY_NOTICED = ""
 
@@ -82,7 +86,7 @@ class Mutating:
             if pid == 0:
                 os.close(said)
                 _be_a_fork(server)
-                os.write(says, b"yes" if _passes(item) else b"no")
+                os.write(says, b"yes" if _passes(item, says) else b"no")
                 os._exit(0)
             os.close(says)
             with os.fdopen(said, "rb") as answer:
@@ -115,7 +119,7 @@ class Mutating:
             os.close(said)
             _be_a_fork(server)
             put_in_place(mutant["script"], mutant["text"])
-            noticed = next((item for item in items if not _passes(item)), None)
+            noticed = next((item for item in items if not _passes(item, says)), None)
             os.write(says, (noticed.nodeid if noticed else NOBODY_NOTICED).encode())
             os._exit(0)
         os.close(says)
@@ -162,8 +166,18 @@ def _be_a_fork(server: EmbeddedServer) -> None:
     )
 
 
-def _passes(item: pytest.Item) -> bool:
+def _passes(item: pytest.Item, says: int) -> bool:
+    """Whether *item* passes; the process says its name and ends where it hangs."""
+
+    def hangs() -> None:
+        os.write(says, item.nodeid.encode())
+        os._exit(0)
+
+    watch = threading.Timer(HANG_SECONDS, hangs)
+    watch.daemon = True
+    watch.start()
     reports = runtestprotocol(item, log=False, nextitem=None)
+    watch.cancel()
     return not any(report.failed for report in reports)
 
 
