@@ -8,6 +8,7 @@ from producers.cli.audit import audit_
 from producers.cli.doctor import doctor
 from producers.cli.groups import CommandGroups
 from producers.cli.queues import queues
+from producers.cli.schema import schema
 from producers.cli.why import why
 
 
@@ -26,6 +27,7 @@ def new_app() -> typer.Typer:
     app.command()(doctor)
     app.command("audit")(audit_)
     app.command()(acl)
+    app.command()(schema)
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(dead.app, name="dead")
     return app

@@ -3,18 +3,16 @@
 from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from producers.payloads.base import Payload
-
-#: Names reach cache keys and object paths, so only letters that mean nothing there are legal.
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$"
-
-#: The longest layer or style name; it bounds the length of a cache key.
-NAME_LENGTH_MAX = 96
+from producers.payloads.base import Part, Payload
+from producers.payloads.fields.name import Name
 
 #: An authority and a code, such as `EPSG:3857` or `CRS:84`.
 CRS_PATTERN = r"^[A-Za-z]{2,8}:[A-Za-z0-9]{1,12}$"
+
+#: The longest that this pattern lets through, said in the schema too.
+CRS_LENGTH_MAX = 21
 
 #: The largest edge of a picture. A 4096 x 4096 picture needs 64 MiB of values while it is drawn.
 SIZE_PX_MAX = 4096
@@ -26,20 +24,15 @@ COORDINATE_MAX = 1e9
 #: cache tell nine decimals apart.
 EXTENT_MIN = 1e-8
 
-Name = Annotated[
-    str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=NAME_LENGTH_MAX)
-]
 Coordinate = Annotated[float, Field(ge=-COORDINATE_MAX, le=COORDINATE_MAX)]
 SizePx = Annotated[int, Field(ge=1, le=SIZE_PX_MAX)]
 
 
-class BoundingBox(BaseModel):
+class BoundingBox(Part):
     """A rectangle in the units of its coordinate system, always in the order x, y.
 
     For EPSG:4326 x is the longitude, whatever order the authority writes down.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     min_x: Coordinate
     min_y: Coordinate
@@ -68,7 +61,9 @@ class RenderTile(Payload):
 
     layer: Name
     style: Name = "default"
-    crs: Annotated[str, StringConstraints(pattern=CRS_PATTERN)] = "EPSG:3857"
+    crs: Annotated[str, StringConstraints(pattern=CRS_PATTERN, max_length=CRS_LENGTH_MAX)] = (
+        "EPSG:3857"
+    )
     bbox: BoundingBox
     width: SizePx = 256
     height: SizePx = 256

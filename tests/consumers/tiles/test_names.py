@@ -13,7 +13,7 @@ from consumers.handlers.tiles.names import (
     parameter_name,
     signed,
 )
-from producers.payloads.tiles import NAME_LENGTH_MAX, NAME_PATTERN
+from producers.payloads.fields.name import NAME_LENGTH_MAX, NAME_PATTERN
 
 
 @pytest.mark.parametrize(
