@@ -26,7 +26,14 @@ TESTS: dict[str, tuple[str, ...]] = {
     "replay": ("test_replay", "test_dead", "test_progress"),
     "restamp": ("test_clock_jump",),
     "retire": ("test_workers",),
-    "settle": ("test_settle", "test_snooze", "test_fence", "test_progress", "test_cancel"),
+    "settle": (
+        "test_settle",
+        "test_snooze",
+        "test_fence",
+        "test_progress",
+        "test_cancel",
+        "test_replay",
+    ),
     "why": ("why",),
 }
 #: After those of its own, what every mutant has to pass: seconds each.
