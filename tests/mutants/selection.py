@@ -26,7 +26,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "replay": ("test_replay", "test_dead", "test_progress"),
     "restamp": ("test_clock_jump",),
     "retire": ("test_workers",),
+    "schedule": ("test_schedules",),
     "settle": ("test_settle", "test_snooze", "test_fence", "test_progress", "test_cancel"),
+    "suspend": ("test_schedules",),
+    "tick": ("test_schedules",),
+    "timetable": ("test_schedules",),
+    "unschedule": ("test_schedules",),
     "why": ("why",),
 }
 #: After those of its own, what every mutant has to pass: seconds each.

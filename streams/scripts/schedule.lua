@@ -1,0 +1,24 @@
+-- Keeps a schedule: makes it, or puts another one in its place. Each change has a number that
+-- is never used again, so that no scheduler acts on what was there before. A new schedule, and
+-- one that comes at other times than before, begins now: what it would have asked for earlier
+-- is not owed. `times` says when it comes; `paused` is 1 or 0.
+-- keys: schedules schedule counters
+-- args: name definition times paused replace schedules_max
+-- include: _now
+-- returns: {code, number}: 0 exists + 0, 1 made + version, 2 replaced + version, 3 full + how many there are
+local EXISTS, MADE, REPLACED, FULL = 0, 1, 2, 3
+local now = now_ms()
+local before = redis.call('HMGET', schedule, 'version', 'times', 'last_ms', 'paused')
+local is_there = before[1] ~= false
+if is_there and replace ~= '1' then return { EXISTS, 0 } end
+local count = redis.call('SCARD', schedules)
+if not is_there and count >= tonumber(schedules_max) then return { FULL, count } end
+
+local last = tonumber(before[3] or 0)
+local goes_on = is_there and before[2] == times and before[4] == paused
+if not goes_on and last < now then last = now end
+local version = redis.call('HINCRBY', counters, 'schedule_changes', 1)
+redis.call('HSET', schedule, 'definition', definition, 'times', times, 'paused', paused,
+  'version', version, 'last_ms', last)
+redis.call('SADD', schedules, name)
+return { is_there and REPLACED or MADE, version }
