@@ -37,7 +37,7 @@ _SUSPEND = load("suspend")
 _UNSCHEDULE = load("unschedule")
 _TIMETABLE = load("timetable")
 _TICK = load("tick")
-_EXISTS, _FULL = 0, 3
+_EXISTS, _FULL = 0, 2
 _UNKNOWN, _DONE = 0, 1
 
 

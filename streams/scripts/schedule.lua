@@ -5,20 +5,19 @@
 -- keys: schedules schedule counters
 -- args: name definition times paused replace schedules_max
 -- include: _now
--- returns: {code, number}: 0 exists + 0, 1 made + version, 2 replaced + version, 3 full + how many there are
-local EXISTS, MADE, REPLACED, FULL = 0, 1, 2, 3
+-- returns: {code, number}: 0 exists + how many there are, 1 kept + version, 2 full + how many there are
+local EXISTS, KEPT, FULL = 0, 1, 2
 local now = now_ms()
 local before = redis.call('HMGET', schedule, 'version', 'times', 'last_ms', 'paused')
-local is_there = before[1] ~= false
-if is_there and replace ~= '1' then return { EXISTS, 0 } end
 local count = redis.call('SCARD', schedules)
-if not is_there and count >= tonumber(schedules_max) then return { FULL, count } end
+if not before[1] and count >= tonumber(schedules_max) then return { FULL, count } end
+if before[1] and replace ~= '1' then return { EXISTS, count } end
 
-local last = tonumber(before[3] or 0)
-local goes_on = is_there and before[2] == times and before[4] == paused
-if not goes_on and last < now then last = now end
+local last = tonumber(before[3]) or now
+local goes_on = before[2] == times and before[4] == paused
+if not goes_on then last = math.max(last, now) end
 local version = redis.call('HINCRBY', counters, 'schedule_changes', 1)
 redis.call('HSET', schedule, 'definition', definition, 'times', times, 'paused', paused,
   'version', version, 'last_ms', last)
 redis.call('SADD', schedules, name)
-return { is_there and REPLACED or MADE, version }
+return { KEPT, version }

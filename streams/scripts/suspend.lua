@@ -8,8 +8,6 @@ local UNKNOWN, DONE, AS_BEFORE = 0, 1, 2
 local before = redis.call('HMGET', schedule, 'version', 'paused', 'last_ms')
 if not before[1] then return UNKNOWN end
 if before[2] == paused then return AS_BEFORE end
-local last, now = tonumber(before[3]), now_ms()
-if last < now then last = now end
-redis.call('HSET', schedule, 'paused', paused, 'last_ms', last,
+redis.call('HSET', schedule, 'paused', paused, 'last_ms', math.max(tonumber(before[3]), now_ms()),
   'version', redis.call('HINCRBY', counters, 'schedule_changes', 1))
 return DONE
