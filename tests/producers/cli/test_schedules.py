@@ -184,9 +184,8 @@ async def test_a_scheduler_fires_until_it_is_told_to_end(
 
 
 async def test_a_scheduler_that_is_refused_ends_with_one_line(
-    queue: QueueUnderTest, command: Command, processes: Processes
+    queue: QueueUnderTest, processes: Processes
 ) -> None:
-    assert command
     await queue.client.set(queue.keys.schedules, "no set")
 
     scheduler = processes.start(
