@@ -4,7 +4,7 @@ ProducerError
 ├── PayloadError       a payload that does not fit its model
 ├── JobFailedError     the job that was waited for ended without success
 ├── RetryRefusedError  the job that was to run again cannot
-├── ScheduleError      a cron expression or a time zone that cannot be read
+├── ScheduleError      a schedule that makes no sense, or cannot be run now
 └── TileError          a tile address or key that does not exist
 """
 
@@ -24,7 +24,7 @@ class TileError(ProducerError, ValueError):
 
 
 class ScheduleError(ProducerError, ValueError):
-    """Raised for a cron expression or a time zone that cannot be read, or never comes."""
+    """Raised for a schedule that cannot be read, never comes, or is not run now."""
 
 
 class JobFailedError(ProducerError):

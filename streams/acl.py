@@ -22,7 +22,13 @@ _CALL = re.compile(r"redis\.p?call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 
 _STREAMS = ("critical", "high", "normal", "low")
 _JOBS = ("job", "body", "history", "unique_key")
-_ALL = (*_STREAMS, "delayed", "dead", "cancel", "counters", "workers", *_JOBS)
+_WORK = (*_STREAMS, "delayed", "dead", "cancel", "counters", "workers", *_JOBS)
+_SCHEDULES = ("schedules", "schedule")
+_ALL = (*_WORK, *_SCHEDULES)
+#: The same key of two jobs.
+_ALIASES = {"last_job": "job"}
+#: What reads and changes schedules, and what fires them.
+_SCHEDULING = ("timetable", "schedule", "suspend", "unschedule", "tick")
 #: Every pattern of a tile in a cache, as `producers.tilekey` names them.
 _TILES = "millstream:tile:*"
 
@@ -33,6 +39,7 @@ _LOOKING = (
     "hget",
     "hmget",
     "hgetall",
+    "smembers",
     "xlen",
     "xrange",
     "xrevrange",
@@ -78,9 +85,10 @@ ROLES = {
         ),
         Role(
             "producer",
-            "enqueues, follows and cancels jobs with the Python client",
-            scripts=("enqueue", "cancel", "look"),
-            commands=("hget", "hmget", "exists", "wait"),
+            "enqueues, follows and cancels jobs with the Python client; keeps and runs schedules",
+            scripts=("enqueue", "cancel", "look", *_SCHEDULING),
+            commands=("hget", "hmget", "exists", "wait", "smembers"),
+            keys=("schedules",),
             caches=True,
         ),
         Role(
@@ -100,13 +108,13 @@ ROLES = {
                 "retire",
             ),
             commands=(*_LOOKING, "hsetnx", "xreadgroup", "xclaim", "xgroup|create"),
-            keys=_ALL,
+            keys=_WORK,
             caches=True,
         ),
         Role(
             "observer",
-            "looks: queues, jobs, why, doctor, dead letters; changes nothing",
-            scripts=("look", "why", "census"),
+            "looks: queues, jobs, schedules, why, doctor, dead letters; changes nothing",
+            scripts=("look", "why", "census", "timetable"),
             commands=_LOOKING,
             keys=_ALL,
             only_reads=True,
@@ -114,15 +122,15 @@ ROLES = {
         Role(
             "auditor",
             "looks and audits: sees the names of all keys of the server",
-            scripts=("look", "why", "census", "places", "audit_window"),
+            scripts=("look", "why", "census", "timetable", "places", "audit_window"),
             commands=(*_LOOKING, "scan", "zscan", "sscan", "pttl"),
             keys=_ALL,
             only_reads=True,
         ),
         Role(
             "operator",
-            "looks, cancels, replays and purges",
-            scripts=("look", "why", "census", "cancel", "replay", "purge"),
+            "looks, cancels, replays and purges; keeps schedules",
+            scripts=("look", "why", "census", "cancel", "replay", "purge", *_SCHEDULING),
             commands=_LOOKING,
             keys=_ALL,
         ),
@@ -233,16 +241,21 @@ def _key_names(role: Role) -> list[str]:
     used = set(role.keys)
     for name in role.scripts:
         script = load(name)
-        used |= {*script.keys, *script.row_keys}
+        used |= {_ALIASES.get(each, each) for each in (*script.keys, *script.row_keys)}
     return [name for name in _ALL if name in used]
 
 
 def _pattern(name: str, queue: str | None) -> str:
     """The key *name* of every partition and every job, in *queue* or in all of them."""
     keys = Keys(queue or "any")
-    of_job = {"job": keys.job, "body": keys.body, "history": keys.history}
-    if name in of_job:
-        key = of_job[name]("*")
+    named = {
+        "job": keys.job,
+        "body": keys.body,
+        "history": keys.history,
+        "schedule": keys.schedule,
+    }
+    if name in named:
+        key = named[name]("*")
     elif name == "unique_key":
         key = keys.unique("*")
     else:

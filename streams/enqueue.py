@@ -74,11 +74,11 @@ async def enqueue(
 def _row(keys: Keys, job: NewJob) -> Row:
     return (
         (keys.job(job.id), keys.body(job.id), keys.unique(job.unique or "")),
-        (job.id, job.priority.level, job.kind, job.payload, _options(job)),
+        (job.id, job.priority.level, job.kind, job.payload, packed_options(job)),
     )
 
 
-def _options(job: NewJob) -> bytes:
+def packed_options(job: NewJob) -> bytes:
     """What is not as for most jobs, as JSON; empty where nothing is."""
     fields = {
         "attempts": job.attempts_max if job.attempts_max != ATTEMPTS_DEFAULT else None,

@@ -8,7 +8,10 @@ StreamsError
 ├── ScriptError              a script was called with other names than its header's
 ├── InvalidJobError          a job that must not be sent: id, size or limits
 ├── QueueFullError           the queue holds as many jobs as it may
-└── UnknownJobError          no record of this job, now or any more
+├── UnknownJobError          no record of this job, now or any more
+├── UnknownScheduleError     no schedule of this name
+├── ScheduleExistsError      another schedule has this name
+└── TooManySchedulesError    the queue holds as many schedules as it may
 """
 
 
@@ -63,4 +66,34 @@ class UnknownJobError(StreamsError):
             f"the queue '{queue}' has no record of the job '{job_id}': the id is wrong, "
             "it ended longer ago than records are kept, or it was sent by a plain XADD "
             "and has not run yet"
+        )
+
+
+class UnknownScheduleError(StreamsError):
+    """Raised when there is no schedule of this name: never added, or removed."""
+
+    def __init__(self, queue: str, name: str) -> None:
+        super().__init__(
+            f"the queue '{queue}' has no schedule '{name}': check the name "
+            f"(millstream schedules list --queue {queue} shows all)"
+        )
+
+
+class ScheduleExistsError(StreamsError):
+    """Raised when a schedule of this name is there and was not to be replaced."""
+
+    def __init__(self, queue: str, name: str) -> None:
+        super().__init__(
+            f"the queue '{queue}' has a schedule '{name}' already: take another name, or "
+            "replace it (--replace)"
+        )
+
+
+class TooManySchedulesError(StreamsError):
+    """Raised when a queue holds as many schedules as it may."""
+
+    def __init__(self, queue: str, count: int) -> None:
+        super().__init__(
+            f"the queue '{queue}' holds {count} schedules, as many as it may: remove one, or "
+            "use another queue"
         )

@@ -81,6 +81,15 @@ class Keys:
         """Hash of the consumers that live: name to who they are and their last beat."""
         return self._key("workers")
 
+    @property
+    def schedules(self) -> str:
+        """Set of the names of all schedules."""
+        return self._key("schedules")
+
+    def schedule(self, name: str) -> str:
+        """Hash: a schedule, and how far it has come."""
+        return f"{self._prefix}schedule:{name}"
+
     def job(self, job_id: str) -> str:
         """Hash: the record of a job."""
         return f"{self._prefix}job:{job_id}"

@@ -35,6 +35,7 @@ MOVES: frozenset[tuple[str, State | None, State | None]] = frozenset(
     {
         ("enqueue", None, State.READY),
         ("enqueue", None, State.DELAYED),
+        ("tick", None, State.READY),
         ("promote", State.DELAYED, State.READY),
         ("promote", State.DELAYED, State.DEAD),
         ("fetch", State.READY, State.RUNNING),

@@ -9,7 +9,7 @@ def main() -> None:
         from producers.cli.app import new_app  # noqa: PLC0415 - only here can its absence be told
         from producers.cli.boundary import run  # noqa: PLC0415 - same
     except ModuleNotFoundError as missing:
-        if missing.name not in {"typer", "rich"}:
+        if missing.name not in {"typer", "rich", "cronsim"}:
             raise
         sys.stderr.write(
             f"millstream: the command needs the package '{missing.name}': "

@@ -1,14 +1,11 @@
 -- Accepts jobs: each goes into its stream, or waits when its time is still to come.
 -- A job whose id has a record, or whose unique slot is taken, is not accepted again; the
 -- answer names the job that is there, so that a repeated call changes nothing.
--- `options` is empty for most jobs, else a JSON object: delay_ms, due_ms, unique,
--- unique_ttl_ms, and `fields`, the names and values that the entry has besides the three.
 -- keys: critical high normal low delayed counters | job body unique_key
 -- args: length_max attempts_default | id level kind payload options
--- include: _levels _now
+-- include: _levels _now _add
 -- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id, 4 unique slot taken + id, 5 full + length
 local READY, DELAYED, EXISTS, TAKEN, FULL = 1, 2, 3, 4, 5
-local NO_OPTIONS = { fields = {} }
 local now = now_ms()
 local limit = tonumber(length_max)
 local length = 0
@@ -21,7 +18,7 @@ local answers, accepted, slots, wishes, new = {}, {}, {}, {}, {}
 for i = 1, rows do
   local job, _, unique_key = row_keys(i)
   local id, _, _, _, options = row_args(i)
-  local wish = options == '' and NO_OPTIONS or cjson.decode(options)
+  local wish = wish_of(options)
   local holder = wish.unique and (slots[wish.unique] or redis.call('GET', unique_key))
   if accepted[id] or redis.call('EXISTS', job) == 1 then
     answers[i] = { EXISTS, id }
@@ -38,7 +35,6 @@ for i = 1, rows do
   end
 end
 
--- What an entry need not say is left out: it is read, copied and kept all the time.
 local function delay(job, body, id, level, kind, payload, wish, due)
   redis.call('SET', body, cmsgpack.pack({
     'id', id, 'kind', kind, 'payload', payload, 'enqueued_ms', tostring(now), unpack(wish.fields),
@@ -47,14 +43,6 @@ local function delay(job, body, id, level, kind, payload, wish, due)
   redis.call('HSET', job, 'state', 'delayed', 'id', id, 'kind', kind, 'priority', LEVEL_NAMES[level],
     'enqueued_ms', now, 'due_ms', due, 'attempts', wish.attempts or attempts_default)
   return { DELAYED, tostring(due) }
-end
-
-local function add(job, id, level, kind, payload, wish)
-  local entry = redis.call('XADD', LEVELS[level], '*',
-    'id', id, 'kind', kind, 'payload', payload, unpack(wish.fields))
-  redis.call('HSET', job, 'state', 'ready', 'id', id, 'kind', kind, 'priority', LEVEL_NAMES[level],
-    'enqueued_ms', now, 'entry', entry, 'attempts', wish.attempts or attempts_default)
-  return { READY, entry }
 end
 
 for _, i in ipairs(new) do
@@ -66,13 +54,9 @@ for _, i in ipairs(new) do
   if due > now then
     answers[i] = delay(job, body, id, level, kind, payload, wish, due)
   else
-    answers[i] = add(job, id, level, kind, payload, wish)
+    answers[i] = { READY, add(job, id, level, kind, payload, wish, now) }
   end
-  if wish.unique then
-    redis.call('HSET', job, 'unique', wish.unique)
-    redis.call('SET', unique_key, id)
-    if wish.unique_ttl_ms then redis.call('PEXPIRE', unique_key, wish.unique_ttl_ms) end
-  end
+  take_slot(job, unique_key, id, wish)
 end
 if #new > 0 then redis.call('HINCRBY', counters, 'enqueued', #new) end
 return answers

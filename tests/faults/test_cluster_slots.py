@@ -23,6 +23,14 @@ from streams.embedded import EmbeddedServer
 from streams.progress import note_progress
 from streams.replay import Replayed
 from streams.restamp import restamp
+from streams.schedules import (
+    Ticked,
+    fire,
+    put_schedule,
+    read_timetable,
+    suspend,
+    unschedule,
+)
 from streams.scripts.loader import Arg, Row, Script
 from streams.server import BlockingServer, Server, server_facts
 from streams.settle import Outcome, Settled, Verdict
@@ -135,6 +143,20 @@ async def test_every_transition_keeps_to_its_slot(queue: QueueUnderTest) -> None
     assert await purge(queue.server, queue.keys, [await queue.letter("dead")]) == 1
     assert (await queue.look("completed")).state is State.COMPLETED
     assert await retire(queue.server, queue.keys, ["nobody"]) == ["nobody"]
+
+
+async def test_schedules_keep_to_their_slot(queue: QueueUnderTest) -> None:
+    server, keys = queue.server, queue.keys
+    assert (await read_timetable(server, keys)).schedules == ()
+    await put_schedule(server, keys, "s", b"{}", times="t")
+    [seen] = (await read_timetable(server, keys)).schedules
+    new = job(id="a", unique="u")
+
+    fired = await fire(server, keys, seen, new, tick_ms=seen.last_ms, overlap=False)
+
+    assert fired[0] is Ticked.READY
+    assert await suspend(server, keys, "s", paused=True)
+    await unschedule(server, keys, "s")
 
 
 async def test_a_node_that_is_down_says_so_and_goes_on_later(queue: QueueUnderTest) -> None:

@@ -16,6 +16,7 @@ from streams.dead import purge
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.priority import Priority
 from streams.progress import note_progress
+from streams.schedules import fire, put_schedule, read_schedule
 from streams.scripts.loader import Arg, Row, Script
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Verdict
@@ -109,6 +110,19 @@ async def enqueue_ready(queue: QueueUnderTest) -> Call:
 
 async def enqueue_delayed(queue: QueueUnderTest) -> Call:
     return lambda: queue.add(job(id="a", delay_ms=60_000, unique="u"))
+
+
+async def fire_tick(queue: QueueUnderTest) -> Call:
+    await put_schedule(queue.server, queue.keys, "s", b"{}", times="t")
+    seen, _now_ms = await read_schedule(queue.server, queue.keys, "s")
+    return lambda: fire(
+        queue.server,
+        queue.keys,
+        seen,
+        job(id="a", unique="u"),
+        tick_ms=seen.last_ms + 60_000,
+        overlap=False,
+    )
 
 
 async def fetch_new(queue: QueueUnderTest) -> Call:
@@ -221,6 +235,7 @@ async def retire_consumer(queue: QueueUnderTest) -> Call:
 SCENES: list[Scene] = [
     enqueue_ready,
     enqueue_delayed,
+    fire_tick,
     fetch_new,
     fetch_handed_back,
     *(settle_as(verdict) for verdict in Verdict),

@@ -26,6 +26,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "replay": ("test_replay", "test_dead", "test_progress"),
     "restamp": ("test_clock_jump",),
     "retire": ("test_workers",),
+    "schedule": ("test_schedules",),
     "settle": (
         "test_settle",
         "test_snooze",
@@ -34,6 +35,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "test_cancel",
         "test_replay",
     ),
+    "suspend": ("test_schedules",),
+    "tick": ("test_schedules",),
+    "timetable": ("test_schedules",),
+    "unschedule": ("test_schedules",),
     "why": ("why",),
 }
 #: After those of its own, what every mutant has to pass: seconds each.

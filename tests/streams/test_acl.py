@@ -44,6 +44,7 @@ from streams.progress import note_progress
 from streams.renew import renew
 from streams.replay import Replayed
 from streams.restamp import restamp
+from streams.schedules import Ticked, fire, put_schedule, read_timetable, suspend, unschedule
 from streams.server import BlockingServer, server_facts
 from streams.settle import Settled, Verdict
 from streams.state import State
@@ -128,6 +129,51 @@ async def test_a_producer_enqueues_follows_and_cancels(users: Users) -> None:
     assert cancelled == [Cancellation.CANCELLED, Cancellation.CANCELLED, Cancellation.ASKED]
     assert (await producer.look("taken")).state is State.RUNNING
     assert await peek_state(producer.server, producer.keys, "later") == (State.CANCELLED, b"")
+
+
+@pytest.mark.parametrize("role", ["producer", "operator"])
+async def test_a_producer_and_an_operator_keep_schedules_and_run_them(
+    users: Users, role: str
+) -> None:
+    queue = users.as_role(role)
+    server, keys = queue.server, queue.keys
+    await put_schedule(server, keys, "daily", b"{}", times="t")
+    [seen] = (await read_timetable(server, keys)).schedules
+    first = job(id="first", unique="slot", unique_ttl_ms=60_000)
+
+    fired = await fire(server, keys, seen, first, tick_ms=seen.last_ms, overlap=False)
+
+    assert fired[0] is Ticked.READY
+    [seen] = (await read_timetable(server, keys)).schedules
+    again = await fire(server, keys, seen, job(), tick_ms=seen.last_ms, overlap=False)
+    assert again == (Ticked.OVERLAP, "first")
+    assert await suspend(server, keys, "daily", paused=True)
+    await unschedule(server, keys, "daily")
+
+
+@pytest.mark.parametrize("role", ["observer", "auditor"])
+async def test_who_looks_sees_schedules_and_cannot_change_them(users: Users, role: str) -> None:
+    await put_schedule(users.admin.server, users.admin.keys, "daily", b"{}", times="t")
+    before = await users.admin.contents()
+    looking = users.as_role(role)
+
+    [seen] = (await read_timetable(looking.server, looking.keys)).schedules
+
+    assert seen.name == "daily"
+    with pytest.raises(ResponseError):
+        await suspend(looking.server, looking.keys, "daily", paused=True)
+    assert await users.admin.contents() == before
+
+
+async def test_a_consumer_knows_no_schedule(users: Users) -> None:
+    consumer = users.as_role("consumer")
+
+    with pytest.raises(ResponseError):
+        await put_schedule(consumer.server, consumer.keys, "daily", b"{}", times="t")
+    with pytest.raises(ResponseError):
+        await read_timetable(consumer.server, consumer.keys)
+
+    assert await users.admin.contents() == {}
 
 
 async def test_a_consumer_does_everything_that_a_worker_does(users: Users) -> None:

@@ -16,6 +16,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
 #: A key in the first column of a table: `millstream:{queue:partition}:name`.
 _KEY_CELL = re.compile(r"^\| `millstream:\{queue:partition\}:([^`]+)` \|", re.MULTILINE)
 
+#: The members of `Keys` that are a key, and those that make one of a name.
+SINGLE = ("delayed", "dead", "cancel", "counters", "workers", "schedules")
+NAMED = ("job", "body", "history", "unique", "schedule")
+
 
 def names_of_class() -> set[str]:
     """What comes behind the hash tag, for every public member of `Keys` that makes a key."""
@@ -23,8 +27,8 @@ def names_of_class() -> set[str]:
     made = [
         *keys.streams.values(),
         *(keys.stream(level) for level in LEVELS),
-        *(getattr(keys, name) for name in ("delayed", "dead", "cancel", "counters", "workers")),
-        *(getattr(keys, name)("<x>") for name in ("job", "body", "history", "unique")),
+        *(getattr(keys, name) for name in SINGLE),
+        *(getattr(keys, name)("<x>") for name in NAMED),
     ]
     assert all(key.startswith("millstream:{queue:7}:") for key in made)
     return {key.partition("}:")[2] for key in made}
@@ -40,8 +44,9 @@ def test_every_member_that_makes_a_key_is_known_to_this_test() -> None:
     public = {name for name in vars(Keys) if not name.startswith("_")} - {"queue", "partition"}
 
     assert public == {
-        *("stream", "streams", "delayed", "dead", "cancel", "counters", "workers"),
-        *("job", "body", "history", "unique"),
+        *("stream", "streams"),
+        *SINGLE,
+        *NAMED,
     }
 
 
@@ -61,12 +66,8 @@ def test_all_keys_of_a_partition_share_one_hash_tag_whatever_the_id(
 
 
 @given(
-    one=st.tuples(
-        st.sampled_from(["job", "body", "history", "unique"]), st.text("a:}", min_size=1)
-    ),
-    other=st.tuples(
-        st.sampled_from(["job", "body", "history", "unique"]), st.text("a:}", min_size=1)
-    ),
+    one=st.tuples(st.sampled_from(NAMED), st.text("a:}", min_size=1)),
+    other=st.tuples(st.sampled_from(NAMED), st.text("a:}", min_size=1)),
 )
 def test_no_two_ids_share_a_key(one: tuple[str, str], other: tuple[str, str]) -> None:
     keys = Keys("queue")

@@ -18,6 +18,7 @@ from streams.inspection import inspect_queue
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES, Delivery
 from streams.priority import LEVELS, Priority
 from streams.renew import Renewal
+from streams.schedules import Ticked, fire, put_schedule, read_schedule
 from streams.settle import Outcome, Settled, Verdict
 from streams.state import State
 from streams.workers import retire, seen_workers
@@ -57,6 +58,23 @@ async def test_a_job_more_is_refused_with_the_reason_and_leaves_nothing(
     assert await queue.contents() == before
     await queue.client.config_set("maxmemory", "0")
     assert (await queue.add(job(id="b", unique="u")))[0].is_new
+
+
+async def test_a_tick_is_refused_with_the_reason_and_comes_when_there_is_room(
+    queue: QueueUnderTest,
+) -> None:
+    await put_schedule(queue.server, queue.keys, "s", b"{}", times="t")
+    seen, now_ms = await read_schedule(queue.server, queue.keys, "s")
+    before = await queue.contents()
+    await fill_up(queue)
+
+    with pytest.raises(ResponseError, match=NO_ROOM):
+        await fire(queue.server, queue.keys, seen, job(id="a"), tick_ms=now_ms, overlap=True)
+
+    assert await queue.contents() == before
+    await queue.client.config_set("maxmemory", "0")
+    fired = await fire(queue.server, queue.keys, seen, job(id="a"), tick_ms=now_ms, overlap=True)
+    assert fired[0] is Ticked.READY
 
 
 async def test_a_repeated_job_is_answered_because_nothing_is_added(queue: QueueUnderTest) -> None:

@@ -28,6 +28,15 @@ from streams.keys import GROUP, Keys
 from streams.priority import LEVELS, Priority
 from streams.renew import Renewal
 from streams.replay import Replayed
+from streams.schedules import (
+    Ticked,
+    fire,
+    put_schedule,
+    read_schedule,
+    read_timetable,
+    suspend,
+    unschedule,
+)
 from streams.scripts.loader import Call, Script
 from streams.server import BlockingServer, Server, server_facts
 from streams.settle import Outcome, Settled, Verdict
@@ -340,6 +349,24 @@ async def test_replay_and_purge(queue: QueueUnderTest) -> None:
     }
     assert await queue.replay(letters["kept"]) is Replayed.UNKNOWN
     assert await purge(queue.server, queue.keys, list(letters.values())) == 3
+
+
+async def test_schedules(queue: QueueUnderTest) -> None:
+    server, keys = queue.server, queue.keys
+    await put_schedule(server, keys, "a", b"{}", times="t")
+    seen, now_ms = await read_schedule(server, keys, "a")
+    answers = [
+        await fire(server, keys, replace(seen, job=last), new, tick_ms=now_ms, overlap=False)
+        for last, new in (("", job(id="one", unique="slot")), ("one", job(id="two")))
+    ]
+
+    assert [ticked for ticked, _ in answers] == [Ticked.READY, Ticked.OLD_PLAN]
+    moved = replace(seen, job="one", last_ms=now_ms)
+    answer = await fire(server, keys, moved, job(id="two"), tick_ms=now_ms, overlap=False)
+    assert answer == (Ticked.OVERLAP, "one")
+    assert await suspend(server, keys, "a", paused=True)
+    await unschedule(server, keys, "a")
+    assert (await read_timetable(server, keys)).schedules == ()
 
 
 async def test_look(queue: QueueUnderTest) -> None:

@@ -1,0 +1,25 @@
+-- Puts a new job into its stream, and takes its unique slot, if it asks for one.
+local NO_OPTIONS = { fields = {} }
+
+-- What a job asks for: empty for most, else a JSON object with delay_ms, due_ms, unique,
+-- unique_ttl_ms, attempts, and `fields`, the names and values that its entry has besides the
+-- three.
+local function wish_of(options)
+  return options == '' and NO_OPTIONS or cjson.decode(options)
+end
+
+-- What an entry need not say is left out: it is read, copied and kept all the time.
+local function add(job, id, level, kind, payload, wish, now)
+  local entry = redis.call('XADD', LEVELS[level], '*',
+    'id', id, 'kind', kind, 'payload', payload, unpack(wish.fields))
+  redis.call('HSET', job, 'state', 'ready', 'id', id, 'kind', kind, 'priority', LEVEL_NAMES[level],
+    'enqueued_ms', now, 'entry', entry, 'attempts', wish.attempts or attempts_default)
+  return entry
+end
+
+local function take_slot(job, unique_key, id, wish)
+  if not wish.unique then return end
+  redis.call('HSET', job, 'unique', wish.unique)
+  redis.call('SET', unique_key, id)
+  if wish.unique_ttl_ms then redis.call('PEXPIRE', unique_key, wish.unique_ttl_ms) end
+end
