@@ -54,13 +54,17 @@ async def test_three_schedulers_make_up_for_each_missed_tick_once_though_one_die
         name="minute", cron="* * * * *", kind="test.tick", missed=Missed.ALL, missed_max=1000
     )
     await Schedules(Server(client), "ticks").add(every_minute)
+    command = ("python", "-m", "producers.cli.main", "scheduler", "--queue", "ticks")
+    here = {"REDIS_URL": redis_url}
+    started = [processes.start(*command, environment=here) for _ in range(3)]
+    await wait_until(
+        lambda: all("fires" in each.output() for each in started), "all of them are there", 60
+    )
+    dying, freezing, lasting = started
     seconds, _micros = await client.time()
     now = datetime.fromtimestamp(seconds, tz=UTC).replace(second=0)
     since_ms = unix_ms_of(now - MISSED * timedelta(minutes=1))
     await client.hset(Keys("ticks").schedule("minute"), "last_ms", str(since_ms))
-    command = ("python", "-m", "producers.cli.main", "scheduler", "--queue", "ticks")
-    here = {"REDIS_URL": redis_url}
-    dying, freezing, lasting = [processes.start(*command, environment=here) for _ in range(3)]
 
     async def fired() -> int:
         return await client.xlen(STREAM)
