@@ -73,10 +73,18 @@ def on_the_edge(grid: Grid, target: Target) -> npt.NDArray[np.bool_]:
     near = np.zeros(rows.shape, dtype=np.bool_)
     for at, edge in edges:
         near |= np.abs(at - edge) < 2e-3
-    if isinstance(grid, GeographicGrid) and not grid.wraps:
+    step_deg = _step_deg(grid)
+    if step_deg and not grid.wraps:
         # Just west of the first column is just short of a whole circle east of it.
-        near |= np.abs(cols - CIRCLE_DEG / abs(grid.dlon_deg)) < 2e-3
+        near |= np.abs(cols - CIRCLE_DEG / step_deg) < 2e-3
     return near
+
+
+def _step_deg(grid: Grid) -> float:
+    """Between two columns of a grid that counts in degrees, of a rotated pole too; else 0."""
+    if isinstance(grid, GeographicGrid):
+        return abs(grid.dlon_deg)
+    return abs(grid.dx_m) if "+o_proj=longlat" in grid.proj else 0.0
 
 
 def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:
