@@ -84,7 +84,9 @@ def _step_deg(grid: Grid) -> float:
     """Between two columns of a grid that counts in degrees, of a rotated pole too; else 0."""
     if isinstance(grid, GeographicGrid):
         return abs(grid.dlon_deg)
-    return abs(grid.dx_m) if "+o_proj=longlat" in grid.proj else 0.0
+    if isinstance(grid, ProjectedGrid) and "+o_proj=longlat" in grid.proj:
+        return abs(grid.dx_m)
+    return 0.0
 
 
 def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:
