@@ -54,7 +54,8 @@ def test_threads_share_one_producer_and_no_job_is_lost(redis_url: str) -> None:
         BlockingProducer.connect(redis_url, queue="test") as jobs,
         ThreadPoolExecutor(8) as threads,
     ):
-        ids = list(threads.map(lambda n: jobs.enqueue(Echo(number=n)).id, range(200)))
+        sent = threads.map(jobs.enqueue, [Echo(number=n) for n in range(200)])
+        ids = [each.id for each in sent]
 
         assert len(set(ids)) == 200
         assert {jobs.get(each).state for each in ids} == {State.READY}
