@@ -9,7 +9,6 @@ own slow log.
 
 import argparse
 import os
-import platform
 import statistics
 from dataclasses import dataclass
 
@@ -17,12 +16,12 @@ import anyio
 from redis.asyncio import Redis
 
 from benchmarks.counting import completed, until_completed
+from benchmarks.ground import server_to_start, told
 from benchmarks.jobs import KEYS, worker
 from benchmarks.noop_worker import QUEUE, Noop
 from producers.client import Producer
 from producers.order import new_job
 from streams.embedded import EmbeddedServer
-from streams.finding import find_server
 from streams.inspection import inspect_queue
 
 #: A script call above this is told.
@@ -60,8 +59,9 @@ async def _drained(url: str, depth: int, count: int) -> Drained:
             ended = await until_completed(client, KEYS, count * 9 // 10)
             last = await completed(client, KEYS)
         queue = await inspect_queue(client, KEYS)
-        if queue.dead or queue.counters["completed"] < last:
-            raise SystemExit(f"not every job ran once: {queue}")
+        accounted = queue.counters["completed"] + queue.undelivered + queue.running
+        if queue.dead or accounted != depth:
+            raise SystemExit(f"not every job is done once or still there: {queue}")
         slow = [
             f"{each['duration'] / 1000:.1f} ms {each['command'][:60].decode(errors='replace')}"
             for each in await client.slowlog_get(128)
@@ -85,19 +85,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--persistence", choices=["aof", "none"], default="aof")
     chosen = parser.parse_args()
-    found = find_server({key: value for key, value in os.environ.items() if key != "REDIS_URL"})
-    if found.binary is None:
-        raise SystemExit("no redis-server to start")
-    print(
-        f"Redis {found.version} ({found.how}), Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, {SLOTS} slots, one worker process, "
-        f"persistence: {chosen.persistence}\n"
-    )
+    found, binary = server_to_start()
+    print(f"{told(found)}, {SLOTS} slots, one worker process, persistence: {chosen.persistence}\n")
     seen: dict[int, list[Drained]] = {chosen.short: [], chosen.deep: []}
     config = {"appendonly": "yes" if chosen.persistence == "aof" else "no"}
     plan = [(chosen.short, chosen.short)] * SHORTS + [(chosen.deep, max(1, chosen.deep // 10))]
     for depth, count in plan * chosen.rounds:
-        with EmbeddedServer(found.binary, config=config) as server:
+        with EmbeddedServer(binary, config=config) as server:
             seen[depth].append(anyio.run(_drained, server.url, depth, count))
     base = statistics.median(each.jobs_per_s for each in seen[chosen.short])
     print(f"{'queued':>10} {'jobs/s':>9} {'of short':>9} {'bytes/job':>10} {'calls > 5 ms':>13}")

@@ -5,8 +5,6 @@ its own. Every figure that is a rate counts jobs that really ran.
 """
 
 import argparse
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,11 +19,11 @@ import anyio
 from redis.asyncio import Redis
 
 from benchmarks.counting import commands, completed, require_all_ran, until_completed
+from benchmarks.ground import server_to_start, told
 from benchmarks.noop_worker import QUEUE, Noop
 from producers.client import Producer
 from producers.order import new_job
 from streams.embedded import EmbeddedServer
-from streams.finding import find_server
 from streams.keys import Keys
 from streams.priority import Priority
 
@@ -147,14 +145,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=5000, help="jobs in each run")
     count = max(BATCH, parser.parse_args().jobs // BATCH * BATCH)
-    found = find_server({key: value for key, value in os.environ.items() if key != "REDIS_URL"})
-    if found.binary is None:
-        raise SystemExit("no redis-server to start")
-    print(
-        f"Redis {found.version} ({found.how}), Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, {count} jobs of 200 bytes a run\n"
-    )
-    with EmbeddedServer(found.binary) as server:
+    found, binary = server_to_start()
+    print(f"{told(found)}, {count} jobs of 200 bytes a run\n")
+    with EmbeddedServer(binary) as server:
         anyio.run(race, server.url, count)
 
 

@@ -6,7 +6,6 @@ The forecast is the one that the program makes itself (0.5 degree, global). Each
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import anyio
 from redis.asyncio import Redis
 
 from benchmarks.counting import commands, completed, require_all_ran, until_completed
+from benchmarks.ground import server_to_start, told
 from consumers.handlers.tiles.atmosphere import forecast
 from consumers.handlers.tiles.ingest import ingest_fields
 from consumers.handlers.tiles.system import TileData, open_data
@@ -29,7 +29,6 @@ from producers.payloads.tiles import RenderTile
 from producers.warming.tilejob import tile_job
 from producers.warming.warm import warm_layer
 from streams.embedded import EmbeddedServer
-from streams.finding import find_server
 from streams.keys import Keys
 
 KEYS = Keys("tiles")
@@ -125,15 +124,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often the 341 tiles are drawn")
     rounds = max(1, parser.parse_args().rounds)
-    found = find_server({key: value for key, value in os.environ.items() if key != "REDIS_URL"})
-    if found.binary is None:
-        raise SystemExit("no redis-server to start")
-    print(
-        f"Redis {found.version} ({found.how}), Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores\n"
-    )
+    found, binary = server_to_start()
+    print(f"{told(found)}\n")
     with (
-        EmbeddedServer(found.binary) as server,
+        EmbeddedServer(binary) as server,
         tempfile.TemporaryDirectory(prefix="millstream-bench-") as directory,
     ):
         anyio.run(measure, server.url, Path(directory), rounds)

@@ -103,11 +103,7 @@ async def put_schedule(
         TooManySchedulesError: there are `SCHEDULES_MAX` already.
     """
     require_name(name)
-    if len(definition) > DEFINITION_BYTES_MAX:
-        raise InvalidJobError(
-            f"a schedule may have {DEFINITION_BYTES_MAX} bytes with its payload, got "
-            f"{len(definition)}: put the data into an object store and its name into the payload"
-        )
+    require_definition(definition)
     code, number = await server.run(
         _SCHEDULE,
         keys={
@@ -136,7 +132,9 @@ async def suspend(server: Server, keys: Keys, name: str, *, paused: bool) -> boo
 
     Raises:
         UnknownScheduleError: there is none of this name.
+        InvalidJobError: no schedule can have this name.
     """
+    require_name(name)
     code = await server.run(
         _SUSPEND,
         keys={"schedule": keys.schedule(name), "counters": keys.counters},
@@ -152,7 +150,9 @@ async def unschedule(server: Server, keys: Keys, name: str) -> None:
 
     Raises:
         UnknownScheduleError: there is none of this name.
+        InvalidJobError: no schedule can have this name.
     """
+    require_name(name)
     code = await server.run(
         _UNSCHEDULE,
         keys={"schedules": keys.schedules, "schedule": keys.schedule(name)},
@@ -188,7 +188,9 @@ async def read_schedule(server: Server, keys: Keys, name: str) -> tuple[StoredSc
 
     Raises:
         UnknownScheduleError: there is none of this name.
+        InvalidJobError: no schedule can have this name.
     """
+    require_name(name)
     timetable = await read_timetable(server, keys, [name])
     if not timetable.schedules:
         raise UnknownScheduleError(keys.queue, name)
@@ -247,6 +249,19 @@ def require_name(name: str) -> None:
         raise InvalidJobError(
             "a schedule's name has 1 to 64 characters: a letter or digit first, then letters, "
             f"digits, _, . and -; got {name!r:.80}"
+        )
+
+
+def require_definition(definition: bytes) -> None:
+    """Refuse a definition that is too large.
+
+    Raises:
+        InvalidJobError: more than `DEFINITION_BYTES_MAX`.
+    """
+    if len(definition) > DEFINITION_BYTES_MAX:
+        raise InvalidJobError(
+            f"a schedule may have {DEFINITION_BYTES_MAX} bytes with its payload, got "
+            f"{len(definition)}: put the data into an object store and its name into the payload"
         )
 
 

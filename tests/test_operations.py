@@ -1,6 +1,5 @@
 """The commands in `docs/operations.md` and `docs/security.md` run as they stand there."""
 
-import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from streams.acl import ROLES
 from streams.audit.places import Breakage
 from streams.why.explanation import Reason
 from tests.producers.cli.conftest import Command, command, on_the_server, queue
+from tests.support.pages import blocks
 from tests.support.queues import QueueUnderTest, job
 
 __all__ = ["command", "on_the_server", "queue"]
@@ -19,7 +19,7 @@ PAGE = (DOCS / "operations.md").read_text()
 PAGES = PAGE + (DOCS / "security.md").read_text()
 EXAMPLES = [
     line.removeprefix("$ millstream ")
-    for block in re.findall(r"^```console\n(.*?)^```$", PAGES, re.MULTILINE | re.DOTALL)
+    for block in blocks(PAGES, "console")
     for line in block.splitlines()
     if line.startswith("$ millstream ")
 ]

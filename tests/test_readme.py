@@ -1,10 +1,10 @@
 """The README's code runs as it stands there."""
 
-import re
 from pathlib import Path
 
 from redis.asyncio import Redis
 
+from tests.support.pages import blocks
 from tests.support.processes import Processes
 from tests.support.waiting import wait_until
 
@@ -15,9 +15,9 @@ async def test_the_examples_of_the_readme_work_together(
     client: Redis, redis_url: str, processes: Processes, tmp_path: Path
 ) -> None:
     """The handler example serves the producer example."""
-    blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
-    [producer] = [each for each in blocks if "Producer.connect" in each]
-    [handler] = [each for each in blocks if "@registry.handler" in each]
+    code = blocks(README.read_text(), "python")
+    [producer] = [each for each in code if "Producer.connect" in each]
+    [handler] = [each for each in code if "@registry.handler" in each]
     assert "redis://localhost:6379" in producer
     (tmp_path / "producer.py").write_text(producer.replace("redis://localhost:6379", redis_url))
     (tmp_path / "greetings.py").write_text(handler)

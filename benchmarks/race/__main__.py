@@ -6,11 +6,11 @@ once. README.md beside this folder says how it is done, and what is unfair to wh
 
 import argparse
 import json
-import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.ground import server_to_start
 from benchmarks.race.contestants import Contestant, chosen, read_roster
 from benchmarks.race.environments import LeftOutError, prepare
 from benchmarks.race.machine import facts
@@ -19,7 +19,6 @@ from benchmarks.race.race import FIGURES, Plan, Race, Runner
 from benchmarks.race.running import Entry
 from benchmarks.race.table import table
 from benchmarks.race.task import calibrated_loops
-from streams.finding import find_server
 
 
 def _numbers(text: str) -> list[int]:
@@ -68,11 +67,9 @@ def _runners(
 def main() -> None:
     """Run the race and print the table; Ctrl-C prints what there is until then."""
     asked = _arguments()
-    found = find_server({key: value for key, value in os.environ.items() if key != "REDIS_URL"})
-    if found.binary is None:
-        raise SystemExit("no redis-server to start")
+    found, binary = server_to_start()
     runners, left_out = _runners(chosen(read_roster(), asked.only))
-    ground = Ground(found.binary, asked.persistence == "aof", calibrated_loops())
+    ground = Ground(binary, asked.persistence == "aof", calibrated_loops())
     told = facts(found, has_aof=ground.has_aof, cpu_loops=ground.cpu_loops)
     lines = [f"{name:19} {fact}" for name, fact in told.items()]
     print("\n".join(lines), flush=True)

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
-from pydantic import ValidationError
 
 from producers.cli.boundary import CommandError
 from producers.cli.text import one_line
-from producers.payloads.known import KNOWN_PAYLOADS
+from producers.payloads.known import misfit
 from streams.job import PAYLOAD_BYTES_MAX
 
 
@@ -73,16 +72,8 @@ def checked(kind: str, payload: bytes) -> bytes:
         compact = orjson.dumps(orjson.loads(payload))
     except orjson.JSONDecodeError as error:
         raise CommandError(f"the payload is no JSON ({error})") from error
-    model = KNOWN_PAYLOADS.get(kind)
-    if model is not None:
-        try:
-            model.model_validate_json(compact)
-        except ValidationError as error:
-            flaws = "; ".join(
-                f"{'.'.join(str(part) for part in each['loc']) or 'payload'}: {each['msg']}"
-                for each in error.errors(include_url=False, include_input=False)
-            )
-            raise CommandError(f"the payload does not fit '{kind}': {flaws}") from error
+    if flaw := misfit(kind, compact):
+        raise CommandError(flaw)
     return compact
 
 

@@ -20,7 +20,6 @@ from producers.schedule.schedule import (
     MISSED_MAX,
     Missed,
     Overlap,
-    require_known_payload,
     schedule_of,
 )
 from producers.schedule.schedules import Schedules
@@ -101,7 +100,6 @@ def add(
             "paused": paused,
         }
     )
-    require_known_payload(schedule)
     _on(redis_url, queue, lambda kept: kept.add(schedule, replace=replace))
     _show(redis_url, queue, name, 1, as_json=as_json)
 

@@ -97,7 +97,7 @@ def _facts(queue: str, known: KnownSchedule) -> list[tuple[str, str]]:
     facts = [
         ("queue", queue),
         ("fired", f"{counts}; last job {stored.job or '-'}"),
-        ("last tick", _utc(known.last_tick)),
+        ("counts from", _utc(known.last_tick)),
     ]
     if known.schedule is None:
         return [*facts, ("cannot be read", one_line(known.flaw))]

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from pydantic import ValidationError
+
 from producers.payloads.ads import (
     AddBatchRender,
     AddCampaignRender,
@@ -11,6 +13,7 @@ from producers.payloads.ads import (
 from producers.payloads.base import Payload
 from producers.payloads.crawl import BatchCrawl, SingleCrawl
 from producers.payloads.custom import Custom
+from producers.payloads.flaws import told
 from producers.payloads.gradients import GradientJob
 from producers.payloads.maintenance import Maintenance
 from producers.payloads.pdf import PdfExtraction
@@ -34,3 +37,14 @@ _MODELS: tuple[type[Payload], ...] = (
 
 #: Kind to model. Other kinds belong to applications, whose models are not known here.
 KNOWN_PAYLOADS: Mapping[str, type[Payload]] = {model.kind: model for model in _MODELS}
+
+
+def misfit(kind: str, payload: bytes) -> str:
+    """How *payload* does not fit the model of *kind*; empty where it does, or none is known."""
+    model = KNOWN_PAYLOADS.get(kind)
+    if model is not None:
+        try:
+            model.model_validate_json(payload)
+        except ValidationError as error:
+            return f"the payload does not fit '{kind}': {told(error)}"
+    return ""

@@ -10,12 +10,12 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from producers.errors import ScheduleError
-from producers.payloads.known import KNOWN_PAYLOADS
+from producers.payloads.flaws import told
+from producers.payloads.known import misfit
 from producers.schedule.cron import Cron
-from streams.errors import InvalidJobError
 from streams.job import ATTEMPTS_DEFAULT, ATTEMPTS_MAX, SCHEMA_VERSION_MAX, NewJob
 from streams.priority import Priority
-from streams.schedules import DEFINITION_BYTES_MAX, StoredSchedule, require_name
+from streams.schedules import StoredSchedule, require_definition, require_name
 
 #: What a schedule makes up for at most, however long nobody ran it.
 MISSED_MAX = 1000
@@ -96,12 +96,7 @@ class Schedule(BaseModel):
         require_name(self.name)
         _ = self.times
         self.job("check")
-        if len(self.definition()) > DEFINITION_BYTES_MAX:
-            raise InvalidJobError(
-                f"a schedule may have {DEFINITION_BYTES_MAX} bytes with its payload, got "
-                f"{len(self.definition())}: put the data into an object store and its name into "
-                "the payload"
-            )
+        require_definition(self.definition())
         return self
 
     @property
@@ -137,11 +132,7 @@ def schedule_of(fields: Mapping[str, object]) -> Schedule:
     try:
         return Schedule.model_validate(fields)
     except ValidationError as error:
-        flaws = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}".removeprefix(": ")
-            for each in error.errors(include_url=False, include_input=False)
-        )
-        raise ScheduleError(flaws.replace("Value error, ", "")) from error
+        raise ScheduleError(told(error, whole="")) from error
 
 
 def stored_schedule(stored: StoredSchedule) -> Schedule:
@@ -164,17 +155,8 @@ def require_known_payload(schedule: Schedule) -> None:
     Raises:
         ScheduleError: names each field that is wrong.
     """
-    model = KNOWN_PAYLOADS.get(schedule.kind)
-    if model is None:
-        return
-    try:
-        model.model_validate_json(orjson.dumps(schedule.payload))
-    except ValidationError as error:
-        flaws = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'payload'}: {each['msg']}"
-            for each in error.errors(include_url=False, include_input=False)
-        )
-        raise ScheduleError(f"the payload does not fit '{schedule.kind}': {flaws}") from error
+    if flaw := misfit(schedule.kind, orjson.dumps(schedule.payload)):
+        raise ScheduleError(flaw)
 
 
 @lru_cache(maxsize=1024)

@@ -33,12 +33,16 @@ _MS = timedelta(milliseconds=1)
 class KnownSchedule:
     """A schedule with what is known of it at one moment of the server's clock."""
 
-    name: str
     schedule: Schedule | None
     """None where it cannot be read here; `flaw` says why."""
     flaw: str
     stored: StoredSchedule
     now: datetime
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.stored.name
 
     @property
     def last_tick(self) -> datetime:
@@ -112,7 +116,6 @@ class Schedules:
             UnknownScheduleError: there is none of this name.
             InvalidJobError: no schedule can have this name.
         """
-        kept.require_name(name)
         stored, now_ms = await kept.read_schedule(self._server, self._keys, name)
         return known_schedule(stored, moment_of(now_ms))
 
@@ -123,7 +126,6 @@ class Schedules:
             UnknownScheduleError: there is none of this name.
             InvalidJobError: no schedule can have this name.
         """
-        kept.require_name(name)
         return await kept.suspend(self._server, self._keys, name, paused=True)
 
     async def resume(self, name: str) -> bool:
@@ -135,7 +137,6 @@ class Schedules:
             UnknownScheduleError: there is none of this name.
             InvalidJobError: no schedule can have this name.
         """
-        kept.require_name(name)
         return await kept.suspend(self._server, self._keys, name, paused=False)
 
     async def remove(self, name: str) -> None:
@@ -145,7 +146,6 @@ class Schedules:
             UnknownScheduleError: there is none of this name.
             InvalidJobError: no schedule can have this name.
         """
-        kept.require_name(name)
         await kept.unschedule(self._server, self._keys, name)
 
     async def run_now(self, name: str) -> str:
@@ -153,11 +153,10 @@ class Schedules:
 
         Raises:
             UnknownScheduleError: there is none of this name.
-            ScheduleError: it may not overlap, and its last job has not ended; or it cannot be
-                read here.
+            ScheduleError: it may not overlap, and its last job has not ended; another job holds
+                its unique key; or it cannot be read here.
             InvalidJobError: no schedule can have this name.
         """
-        kept.require_name(name)
         job_id = f"cron:{name}:{new_id()}"
         for _ in range(PLANS_MAX):
             stored, _now_ms = await kept.read_schedule(self._server, self._keys, name)
@@ -173,8 +172,13 @@ class Schedules:
             if ticked in {Ticked.READY, Ticked.EXISTS}:
                 return job_id
             if ticked is not Ticked.OLD_PLAN:
+                why = (
+                    f"its job '{text}' has not ended"
+                    if ticked is Ticked.OVERLAP
+                    else f"the job '{text}' holds its unique key"
+                )
                 raise ScheduleError(
-                    f"the schedule '{name}' is not run now: its job '{text}' has not ended "
+                    f"the schedule '{name}' is not run now: {why} "
                     f"(millstream why {text} says where it is)"
                 )
         raise ScheduleError(
@@ -187,8 +191,8 @@ def known_schedule(stored: StoredSchedule, now: datetime) -> KnownSchedule:
     try:
         schedule = stored_schedule(stored)
     except (ScheduleError, InvalidJobError) as error:
-        return KnownSchedule(stored.name, None, str(error), stored, now)
-    return KnownSchedule(stored.name, schedule, "", stored, now)
+        return KnownSchedule(None, str(error), stored, now)
+    return KnownSchedule(schedule, "", stored, now)
 
 
 def moment_of(unix_ms: int) -> datetime:

@@ -1,6 +1,5 @@
 """The example of docs/delivery.md, and the numbers that the page names."""
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,14 @@ from consumers.settings import worker_settings
 from consumers.threads import Threads
 from streams.settle import Outcome, Verdict
 from tests.consumers.support.deliveries import delivery
+from tests.support.pages import blocks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text()
 
 
 async def run(**payload: Any) -> Outcome:
     """What becomes of a job of the example."""
-    [example] = [
-        block
-        for block in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-        if "Snooze" in block
-    ]
+    [example] = [block for block in blocks(PAGE, "python") if "Snooze" in block]
     names: dict[str, Any] = {"__name__": "example"}
     exec(example, names)  # noqa: S102 - the page's own example
     registry: Registry = names["registry"]

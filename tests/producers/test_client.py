@@ -1,6 +1,5 @@
 """Asking for work, and what becomes of it."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import ClassVar
@@ -45,21 +44,6 @@ class Echo(Payload):
     kind: ClassVar[str] = "test.echo"
 
     number: int = 0
-
-
-@pytest.fixture
-async def queue(client: Redis) -> QueueUnderTest:
-    """The consumers' side."""
-    queue = QueueUnderTest(client)
-    await queue.open()
-    return queue
-
-
-@pytest.fixture
-async def jobs(redis_url: str, queue: QueueUnderTest) -> AsyncIterator[Producer]:
-    """The producer's side of the same queue."""
-    async with Producer.connect(redis_url, queue=queue.keys.queue) as producer:
-        yield producer
 
 
 async def test_an_enqueued_job_arrives(jobs: Producer, queue: QueueUnderTest) -> None:

@@ -1,11 +1,9 @@
 """A job by its id: asked, waited for, ended, and made to run again."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import ClassVar
 
 import pytest
-from redis.asyncio import Redis
 
 from producers.client import Producer
 from producers.errors import RetryRefusedError
@@ -26,21 +24,6 @@ class Echo(Payload):
     """Says nothing."""
 
     kind: ClassVar[str] = "test.echo"
-
-
-@pytest.fixture
-async def queue(client: Redis) -> QueueUnderTest:
-    """The consumers' side."""
-    queue = QueueUnderTest(client)
-    await queue.open()
-    return queue
-
-
-@pytest.fixture
-async def jobs(redis_url: str, queue: QueueUnderTest) -> AsyncIterator[Producer]:
-    """The producer's side of the same queue."""
-    async with Producer.connect(redis_url, queue=queue.keys.queue) as producer:
-        yield producer
 
 
 async def died(jobs: Producer, queue: QueueUnderTest, *, unique: str = "u") -> None:

@@ -1,10 +1,10 @@
 """The example of `docs/producers.md` runs as it stands there."""
 
-import re
 from pathlib import Path
 
 from redis.asyncio import Redis
 
+from tests.support.pages import blocks
 from tests.support.processes import Processes
 from tests.support.waiting import wait_until
 
@@ -15,9 +15,8 @@ async def test_the_example_of_the_page_works_with_the_handler_of_the_readme(
     client: Redis, redis_url: str, processes: Processes, tmp_path: Path
 ) -> None:
     def code(page: str, mark: str) -> str:
-        blocks = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-        [found] = [each for each in blocks if mark in each]
-        return str(found)
+        [found] = [each for each in blocks(page, "python") if mark in each]
+        return found
 
     handler = code((PROJECT / "README.md").read_text(), "@registry.handler")
     producer = code((PROJECT / "docs/producers.md").read_text(), "BlockingProducer.connect")

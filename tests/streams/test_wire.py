@@ -24,6 +24,7 @@ from streams.keys import Keys
 from streams.priority import LEVELS, Priority
 from streams.settle import Verdict
 from streams.state import State
+from tests.support.pages import blocks
 from tests.support.queues import QueueUnderTest
 
 pytestmark = pytest.mark.leaves_jobs
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.leaves_jobs
 PAGE = (Path(__file__).parents[2] / "docs" / "wire.md").read_text()
 EXAMPLES = [
     line.removeprefix("$ ")
-    for block in re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for block in blocks(PAGE, "console")
     for line in block.splitlines()
     if line.startswith("$ ")
 ]

@@ -23,6 +23,7 @@ from producers.cli.boundary import CommandError
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
 from producers.cli.output import new_console, write_json
 from producers.client import BatchReport, Producer
+from producers.payloads.flaws import told
 from producers.payloads.tiles import SIZE_PX_MAX, BoundingBox, RenderTile
 from producers.tilegrid import ZOOM_MAX, Tile, count, tile_bbox
 from producers.warming.tilejob import tile_job
@@ -240,9 +241,4 @@ def _moment(text: str | None) -> datetime | None:
 
 def _told(error: ValueError) -> str:
     """What is wrong with the values of a job, in one line."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "; ".join(
-        f"{'.'.join(map(str, each['loc'])) or 'value'}: {each['msg'].removeprefix('Value error, ')}"
-        for each in error.errors(include_url=False)
-    )
+    return told(error, whole="value") if isinstance(error, ValidationError) else str(error)

@@ -1,6 +1,5 @@
 """The examples of docs/dead-letters.md, in their order."""
 
-import re
 import shlex
 from pathlib import Path
 
@@ -9,12 +8,13 @@ import pytest
 
 from tests.producers.cli.conftest import Command
 from tests.producers.cli.letters import bury
+from tests.support.pages import blocks
 from tests.support.queues import QueueUnderTest
 
 PAGE = (Path(__file__).parents[3] / "docs" / "dead-letters.md").read_text()
 EXAMPLES = [
     line.removeprefix("$ millstream ")
-    for block in re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for block in blocks(PAGE, "console")
     for line in block.splitlines()
 ]
 

@@ -1,6 +1,5 @@
 """The examples of docs/schedules.md, in their order, and the bounds that it names."""
 
-import re
 import shlex
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from producers.schedule.scheduler import REREAD
 from streams.keys import Keys
 from streams.schedules import DEFINITION_BYTES_MAX, SCHEDULES_MAX
 from tests.producers.cli.conftest import Command, command, on_the_server
+from tests.support.pages import blocks
 from tests.support.processes import Processes
 
 __all__ = ["command", "on_the_server"]
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "schedules.md").read_text()
 EXAMPLES = [
     line.removeprefix("$ millstream ")
-    for block in re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for block in blocks(PAGE, "console")
     for line in block.splitlines()
 ]
 
@@ -42,7 +42,7 @@ async def test_the_commands_work_in_their_order(command: Command, client: Redis)
 async def test_the_program_runs_as_it_stands_there(
     client: Redis, redis_url: str, processes: Processes, tmp_path: Path
 ) -> None:
-    [program] = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    [program] = blocks(PAGE, "python")
     (tmp_path / "program.py").write_text(program)
 
     running = processes.start(

@@ -24,14 +24,6 @@ NOON = datetime(2025, 5, 5, 12, tzinfo=UTC)
 MS, MINUTE, HOUR = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
-@pytest.fixture
-async def queue(client: Redis) -> QueueUnderTest:
-    """The queue that the schedules ask for work."""
-    queue = QueueUnderTest(client)
-    await queue.open()
-    return queue
-
-
 async def keep(
     queue: QueueUnderTest, cron: str, since: datetime = NOON, name: str = "s", **fields: Any
 ) -> None:

@@ -14,21 +14,13 @@ from streams.errors import InvalidJobError, ScheduleExistsError, UnknownSchedule
 from streams.scripts.loader import Script
 from streams.server import Server
 from streams.settle import Verdict
-from tests.support.queues import QueueUnderTest
+from tests.support.queues import QueueUnderTest, job
 
 pytestmark = pytest.mark.leaves_jobs
 
 
 def daily(name: str = "daily", **fields: Any) -> Schedule:
     return schedule_of({"name": name, "cron": "@daily", "kind": "test.echo", **fields})
-
-
-@pytest.fixture
-async def queue(client: Redis) -> QueueUnderTest:
-    """The queue that the schedules ask for work."""
-    queue = QueueUnderTest(client)
-    await queue.open()
-    return queue
 
 
 @pytest.fixture
@@ -123,6 +115,16 @@ async def test_a_run_by_hand_does_not_overlap_where_no_run_may(
 
     await queue.settle(await queue.fetch_one(), Verdict.COMPLETED)
     assert await kept.run_now("daily") != first
+
+
+async def test_a_run_by_hand_says_whose_unique_key_is_in_its_way(
+    kept: Schedules, queue: QueueUnderTest
+) -> None:
+    await queue.add(job(id="other", unique="u"))
+    await kept.add(daily(unique="u"))
+
+    with pytest.raises(ScheduleError, match="not run now: the job 'other' holds its unique key"):
+        await kept.run_now("daily")
 
 
 class EditedMeanwhile(Server):
