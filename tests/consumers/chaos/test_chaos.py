@@ -52,15 +52,17 @@ async def test_without_the_fence_the_checker_finds_outcomes_that_were_recorded_t
     jobs = tmp_path / "jobs.jsonl"
     jobs.write_bytes(orjson.dumps({"kind": "mine.thumbnail", "payload": {"ms": 300}}))
     plan = Plan(
-        seed=143,  # five times cut off, four of them for much longer than the lease
-        seconds=5,
-        jobs=250,
+        # Twelve times cut off, ten of them for longer than the lease: one may come to nothing,
+        # because the worker had just heard the answer to its last outcomes.
+        seed=143,
+        seconds=9,
+        jobs=600,
         directory=tmp_path / "run",
         lease_ms=1_000,
-        workers=3,
+        workers=4,
         supervised=0,
         faults=frozenset({Fault.BLACKHOLE}),
-        every_s=1.3,
+        every_s=0.8,
         fenced=False,
         handlers=HANDLERS,
         payloads=jobs,
