@@ -41,6 +41,7 @@ class Running:
         "_scope",
         "delivery",
         "has_solo",
+        "promised_until_s",
         "renew_until_s",
         "settling",
         "share",
@@ -58,6 +59,9 @@ class Running:
         self.settling = False
         #: The deadline of the handler, on the monotonic clock.
         self.renew_until_s = math.inf
+        #: The deadline if its handler began at once: who watches counts on no less while it
+        #: has not begun.
+        self.promised_until_s = 0.0
         #: When the lease began at the latest, on the clock of `boot_s`.
         self.taken_s = boot_s()
         #: It is a suspect, and has the one slot for those.

@@ -46,7 +46,7 @@ class Pool:
         settler: Settler,
         metrics: Metrics,
         brakes: Brakes,
-        starting: Callable[[Delivery], None],
+        starting: Callable[[Running], None],
         broken: Callable[[], None],
         log: Logger,
     ) -> None:
@@ -81,7 +81,7 @@ class Pool:
         """
         if delivery.token not in self._inflight:
             running = self._inflight.add(delivery)
-            self._starting(delivery)
+            self._starting(running)
             self._brakes.started(delivery)
             self._metrics.delivered(delivery, wall_ms())
             self._log.info(

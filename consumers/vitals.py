@@ -7,8 +7,9 @@ from contextlib import nullcontext, suppress
 
 import anyio
 
+from consumers.execution import timeout_s
 from consumers.health import TURN_S, Health
-from consumers.inflight import Inflight
+from consumers.inflight import Inflight, Running
 from consumers.leases import LeaseWatch
 from consumers.logs import Logger
 from consumers.loop import WakingLoop
@@ -21,7 +22,6 @@ from consumers.shutdown import Shutdown
 from consumers.stalls import Stalls
 from consumers.supervisor.link import Link
 from streams.connection import open_blocking_client
-from streams.job import Delivery
 from streams.keys import Keys
 from streams.renew import Renewal
 from streams.workers import KINDS_SHOWN_MAX, WorkerInfo
@@ -107,15 +107,15 @@ class Vitals:
             kinds=tuple(self._registry)[:KINDS_SHOWN_MAX],
         )
 
-    def starting(self, delivery: Delivery) -> None:
+    def starting(self, running: Running) -> None:
         """A delivery is about to run: who watches must know before its handler can block."""
+        delivery = running.delivery
         self._stalls.started(delivery.kind)
         if self._link is not None:
             binding = self._registry.find(delivery.kind)
-            timeout_s = (binding.timeout if binding else DEFAULT_TIMEOUT).total_seconds()
-            if delivery.timeout_ms is not None:
-                timeout_s = delivery.timeout_ms / 1000
-            self._link.runs(delivery.kind, timeout_s)
+            limit_s = timeout_s(delivery, binding) if binding else DEFAULT_TIMEOUT.total_seconds()
+            running.promised_until_s = time.monotonic() + limit_s
+            self._link.runs(delivery.kind, running.promised_until_s)
 
     def ending(self) -> None:
         """Nothing is in hand any more: silence means nothing from now on."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, MutableMapping
 import anyio
 
 from consumers.health import Health
-from consumers.inflight import Inflight
+from consumers.inflight import Inflight, Running
 from consumers.supervisor.tells import Beat, Bye, Hello, Run, Tell, encode
 
 #: Names the two ends for the worker: `tell,hear` as file descriptors.
@@ -46,9 +46,9 @@ class Link:
         """Say who this is, before the first job."""
         self._tell(lambda: Hello(consumer, info))
 
-    def runs(self, kind: str, timeout_s: float) -> None:
-        """A handler is about to start."""
-        self._tell(lambda: Run(kind, time.monotonic() + timeout_s))
+    def runs(self, kind: str, until_s: float) -> None:
+        """A handler is about to start, and may run until then (`time.monotonic`)."""
+        self._tell(lambda: Run(kind, until_s))
 
     def beat(
         self, inflight: Inflight, health: Health, *, renewed_s: float, metrics_port: int
@@ -62,13 +62,7 @@ class Link:
         def look() -> Beat:
             running = inflight.snapshot()
             now_s = time.monotonic()
-            # What has no deadline yet, or waits for its record, is kept for one more lease.
-            ends = [
-                each.renew_until_s
-                if math.isfinite(each.renew_until_s) and not each.settling
-                else now_s + self._lease_s
-                for each in running
-            ]
+            ends = [self._end_of(each, now_s) for each in running]
             return Beat(
                 until_s=max(ends, default=0.0),
                 kinds=tuple(sorted({each.delivery.kind for each in running})),
@@ -79,6 +73,19 @@ class Link:
             )
 
         self._tell(look)
+
+    def _end_of(self, running: Running, now_s: float) -> float:
+        """How long silence means no harm to it.
+
+        What has no deadline yet, or waits for its record, is kept for one more lease; what
+        is about to begin has not less than `runs` has promised, or a handler that holds the
+        interpreter from its first moment on would be taken for one beyond its deadline.
+        """
+        if running.settling:
+            return now_s + self._lease_s
+        if math.isfinite(running.renew_until_s):
+            return running.renew_until_s
+        return max(now_s + self._lease_s, running.promised_until_s)
 
     def bye(self) -> None:
         """Nothing is in hand any more, and nothing more will be said."""

@@ -52,8 +52,8 @@ async def test_without_the_fence_the_checker_finds_outcomes_that_were_recorded_t
     jobs = tmp_path / "jobs.jsonl"
     jobs.write_bytes(orjson.dumps({"kind": "mine.thumbnail", "payload": {"ms": 300}}))
     plan = Plan(
-        # Twelve times cut off, ten of them for longer than the lease: one may come to nothing,
-        # because the worker had just heard the answer to its last outcomes.
+        # Twelve times cut off, ten of them for longer than the lease: one may find no
+        # outcome on its way.
         seed=143,
         seconds=9,
         jobs=600,

@@ -1,6 +1,7 @@
 """A worker's line to its supervisor."""
 
 import os
+import time
 from collections.abc import Iterator
 
 import anyio
@@ -10,6 +11,8 @@ from consumers.health import Health
 from consumers.inflight import Inflight
 from consumers.supervisor.link import VARIABLE, Link, take_link
 from consumers.supervisor.tells import Beat, Hello, Run, TellReader
+from consumers.supervisor.told import Told
+from tests.consumers.support.deliveries import delivery
 
 
 class Line:
@@ -50,6 +53,29 @@ def test_what_a_worker_says_arrives(line: Line) -> None:
     assert isinstance(last, Beat)
     assert (last.until_s, last.renewed_s, last.metrics_port) == (0.0, 5.0, 9)
     assert last.unready == "starting"
+
+
+def test_a_handler_that_has_not_begun_is_not_told_to_end_sooner_than_was_promised(
+    line: Line,
+) -> None:
+    """The heartbeat may look between the word that a job begins and its first moment."""
+    inflight, told = Inflight(1), Told()
+    running = inflight.add(delivery())
+
+    def look() -> float:
+        line.link.beat(inflight, Health(), renewed_s=5.0, metrics_port=9)
+        for tell in TellReader().feed(os.read(line.told, 65_536)):
+            told.take(tell, time.monotonic())
+        return told.until_s
+
+    promised_s = running.promised_until_s = time.monotonic() + 300.0
+    line.link.runs(running.delivery.kind, promised_s)
+
+    assert look() == promised_s
+    running.renew_until_s = promised_s - 100.0
+    assert look() == promised_s - 100.0
+    inflight.handler_ended(running)
+    assert look() < promised_s - 100.0
 
 
 def test_a_supervisor_that_does_not_read_keeps_nobody_waiting(line: Line) -> None:
