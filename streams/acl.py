@@ -24,7 +24,7 @@ _STREAMS = ("critical", "high", "normal", "low")
 _JOBS = ("job", "body", "history", "unique_key")
 _WORK = (*_STREAMS, "delayed", "dead", "cancel", "counters", "workers", *_JOBS)
 _SCHEDULES = ("schedules", "schedule")
-_ALL = (*_WORK, *_SCHEDULES)
+_ALL = (*_WORK, "gate", *_SCHEDULES)
 #: The same key of two jobs.
 _ALIASES = {"last_job": "job"}
 #: What reads and changes schedules, and what fires them.
@@ -129,9 +129,10 @@ ROLES = {
         ),
         Role(
             "operator",
-            "looks, cancels, moves, replays and purges jobs; keeps schedules",
+            "looks; pauses and drains queues; cancels, moves, replays, purges; keeps schedules",
             scripts=(
                 *("look", "why", "census", "cancel", "reprioritise", "replay", "purge"),
+                *("pause", "drain"),
                 *_SCHEDULING,
             ),
             commands=_LOOKING,

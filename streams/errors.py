@@ -8,6 +8,7 @@ StreamsError
 ├── ScriptError              a script was called with other names than its header's
 ├── InvalidJobError          a job that must not be sent: id, size or limits
 ├── QueueFullError           the queue holds as many jobs as it may
+├── QueueDrainingError       the queue takes no new jobs
 ├── UnknownJobError          no record of this job, now or any more
 ├── UnknownScheduleError     no schedule of this name
 ├── ScheduleExistsError      another schedule has this name
@@ -53,6 +54,19 @@ class QueueFullError(StreamsError):
         super().__init__(
             f"the queue '{queue}' holds {length} jobs and may hold {length_max}: "
             "try again later, add workers, or raise the limit"
+        )
+
+
+class QueueDrainingError(StreamsError):
+    """Raised when a queue takes no new jobs, because somebody drains it."""
+
+    def __init__(self, queue: str, by: str, since_ms: int, since: str) -> None:
+        self.queue = queue
+        self.by = by
+        self.since_ms = since_ms
+        super().__init__(
+            f"the queue '{queue}' is closed to new jobs, it drains {since}: try again later, use "
+            f"another queue, or open it again (millstream queues reopen {queue})"
         )
 
 

@@ -20,6 +20,7 @@ from streams.dead import dead_letters, purge
 from streams.delayed import promote_due
 from streams.enqueue import Enqueued, enqueue
 from streams.fetch import fetch
+from streams.gate import drain, pause, reopen, resume
 from streams.groups import ensure_groups
 from streams.job import Delivery, NewJob, Token
 from streams.keys import GROUP, Keys
@@ -70,6 +71,8 @@ class Held:
     wanted: set[str]
     workers: set[str]
     counts: dict[str, int]
+    paused: set[int]
+    draining: bool
     endless: set[str]
     """Keys without an end, by the part of their name behind the queue's."""
 
@@ -180,6 +183,14 @@ class Real:
         answer = self.do(cancel(self.server, self.keys, job_id, ended_ttl_ms=ttl_ms))
         return answer.name.lower()
 
+    def set_paused(self, levels: Sequence[int], *, paused: bool) -> set[int]:
+        chosen = [LEVELS[level - 1] for level in levels]
+        change = pause if paused else resume
+        return {level.level for level in self.do(change(self.server, self.keys, chosen))}
+
+    def set_draining(self, *, draining: bool) -> bool:
+        return self.do((drain if draining else reopen)(self.server, self.keys))
+
     def reprioritise(self, job_id: str, level: int) -> str:
         answer = self.do(reprioritise(self.server, self.keys, job_id, LEVELS[level - 1]))
         return answer.name.lower()
@@ -248,6 +259,7 @@ class Real:
                 if name.startswith(start)
             }
 
+        gate = _pairs(found.pop("gate", []))
         held = Held(
             entries={},
             delayed=sorted(found.pop("delayed", [])),
@@ -265,8 +277,11 @@ class Real:
                 for name, value in _pairs(found.pop("counters", [])).items()
                 if name != "generation"
             },
+            paused={int(digit) for digit in gate.get("paused", "")},
+            draining="draining" in gate,
             endless=endless,
         )
+        assert gate.keys() <= {"paused", "draining", *(f"pause:{level}" for level in held.paused)}
         for level, priority in enumerate(LEVELS, start=1):
             held.entries |= _entries(level, *found.pop(priority.value, [[], []]))
         assert not found, f"nobody knows what these are: {sorted(found)}"

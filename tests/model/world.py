@@ -158,6 +158,8 @@ class World:
     counts: dict[str, int] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
     workers: set[str] = field(default_factory=set)
+    paused: set[int] = field(default_factory=set)
+    draining: bool = False
     given: set[Token] = field(default_factory=set)
     buried: list[str] = field(default_factory=list)
     """Ids whose dead letters are still to be named by `letter_of`."""
@@ -185,11 +187,13 @@ class World:
     # Arriving and starting.
 
     def accepts(self, life: Life) -> str:
-        """Add a job: "new", or the id of what is in its way."""
+        """Add a job: "new", "closed", or the id of what is in its way."""
         if life.id in self.lives and self.lives[life.id].has_record:
             return life.id
         if life.unique and life.unique in self.slots:
             return self.slots[life.unique]
+        if self.draining:
+            return "closed"
         self.lives[life.id] = life
         life.record_unique = life.unique
         if life.unique:

@@ -23,6 +23,7 @@ from streams.delayed import _PROMOTE, _row, promote_due
 from streams.doctor.queue import take_queue_vitals
 from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
+from streams.gate import drain, reopen
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.keys import GROUP, Keys
 from streams.priority import LEVELS, Priority
@@ -340,6 +341,21 @@ async def test_reprioritise(queue: QueueUnderTest) -> None:
     assert (await queue.reprioritise("waits", Priority.HIGH)).value == 2
     await queue.cancel("waits")
     assert (await queue.reprioritise("waits", Priority.LOW)).value == 4
+
+
+async def test_pause_and_drain(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"))
+    assert await queue.pause() == {*LEVELS}
+    assert await queue.fetch() == []
+    assert await queue.resume(Priority.NORMAL) == {Priority.NORMAL}
+    held = await queue.fetch_one()
+    assert await queue.pause() == {Priority.NORMAL}
+    await queue.lapse(held)
+    assert (await queue.claim("two")).deliveries == []
+    assert await queue.resume() == {*LEVELS}
+    assert await drain(queue.server, queue.keys)
+    assert not (await queue.add(job(id="b")))[0].is_new
+    assert await reopen(queue.server, queue.keys)
 
 
 async def test_replay_and_purge(queue: QueueUnderTest) -> None:

@@ -15,6 +15,7 @@ from streams.dead import dead_letters, find_dead
 from streams.delayed import promote_due
 from streams.enqueue import Enqueued, enqueue
 from streams.fetch import fetch
+from streams.gate import pause, resume
 from streams.groups import ensure_groups
 from streams.job import Delivery, NewJob, Token
 from streams.jobs import JobView, look
@@ -174,6 +175,15 @@ class QueueUnderTest:
     async def reprioritise(self, job_id: str, priority: Priority) -> Reprioritised:
         """Make a job more or less urgent."""
         return await reprioritise(self.server, self.keys, job_id, priority)
+
+    async def pause(self, *levels: Priority, by: str = "", reason: str = "") -> set[Priority]:
+        """Let nothing be taken of *levels*, by default of all."""
+        chosen = levels or LEVELS
+        return {*await pause(self.server, self.keys, chosen, by=by, reason=reason)}
+
+    async def resume(self, *levels: Priority) -> set[Priority]:
+        """End a pause."""
+        return {*await resume(self.server, self.keys, levels or LEVELS)}
 
     async def look(self, job_id: str) -> JobView:
         """Everything about one job."""

@@ -93,6 +93,17 @@ CASES: dict[str, tuple[JobFacts, Reason, str]] = {
         Reason.NEXT,
         "It is the next one",
     ),
+    "somebody paused its level": (
+        replace(READY, gate=Gate({READY.priority: Stop("ada", "the disk is full", 0)})),
+        Reason.PAUSED,
+        "The normal level of the queue 'test' is paused since 1970-01-01 00:00:00 UTC by ada "
+        "(the disk is full).",
+    ),
+    "another level is paused": (
+        replace(READY, gate=Gate({Priority.LOW: Stop()})),
+        Reason.NEXT,
+        "It is the next one",
+    ),
     "nobody has ever consumed": (
         replace(READY, workers=(), levels=(LevelFacts(has_group=False),) * 4),
         Reason.NO_WORKER,
