@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from streams.gate import Gate, Stop
 from streams.keys import NOBODY, NOBODY_SUSPECT
 from streams.priority import LEVELS, Priority
 from streams.state import State
