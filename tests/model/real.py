@@ -259,6 +259,7 @@ class Real:
                 if name.startswith(start)
             }
 
+        found.pop("stats", None)
         gate = _pairs(found.pop("gate", []))
         held = Held(
             entries={},

@@ -97,8 +97,7 @@ CASES: dict[str, tuple[JobFacts, Reason, str]] = {
     "somebody paused its level": (
         replace(READY, gate=Gate({READY.priority: Stop("ada", "the disk is full", 0)})),
         Reason.PAUSED,
-        "The normal level of the queue 'test' is paused since 1970-01-01 00:00:00 UTC by ada "
-        "(the disk is full).",
+        "level of the queue 'test' is paused since 1970-01-01 00:00:00 UTC by ada (the disk",
     ),
     "another level is paused": (
         replace(READY, gate=Gate({Priority.LOW: Stop()})),
@@ -209,6 +208,13 @@ CASES: dict[str, tuple[JobFacts, Reason, str]] = {
         replace(RUNNING, silent_ms=12_000, server=ServerFacts(refuses="it is reading its data")),
         Reason.LAPSED,
         "and the server takes no writes (it is reading its data).",
+    ),
+    "lapsed, and its level is paused": (
+        replace(
+            RUNNING, silent_ms=12_000, gate=Gate({RUNNING.priority: Stop("ada", "the disk", 0)})
+        ),
+        Reason.LAPSED,
+        "is paused since 1970-01-01 00:00:00 UTC by ada (the disk).",
     ),
     "delayed": (
         DELAYED,
