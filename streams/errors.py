@@ -10,6 +10,7 @@ StreamsError
 ├── QueueFullError           the queue holds as many jobs as it may
 ├── QueueDrainingError       the queue takes no new jobs
 ├── UnknownJobError          no record of this job, now or any more
+├── ListingError             a list of jobs that there is not, or no place in one
 ├── UnknownScheduleError     no schedule of this name
 ├── ScheduleExistsError      another schedule has this name
 └── TooManySchedulesError    the queue holds as many schedules as it may
@@ -81,6 +82,10 @@ class UnknownJobError(StreamsError):
             "it ended longer ago than records are kept, or it was sent by a plain XADD "
             "and has not run yet"
         )
+
+
+class ListingError(StreamsError, ValueError):
+    """Raised before anything is read: a state that has no list, a page or a cursor that is none."""
 
 
 class UnknownScheduleError(StreamsError):

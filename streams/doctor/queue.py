@@ -33,7 +33,7 @@ LETTERS_WORRY = 10_000
 #: a delayed one: counted too, so that nobody is accused wrongly.
 _LEAVING = (
     *("completed", "cancelled", "dead", "retried", "parked", "crashed", "snoozed"),
-    "reprioritised",
+    *("reprioritised", "removed"),
 )
 
 

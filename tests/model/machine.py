@@ -110,6 +110,8 @@ class Machine(RuleBasedStateMachine):
             (promote, 2 if world.some(DELAYED) else 0),
             (cancel, 1),
             (reprioritise, 1),
+            (clear, 1),
+            (remove, 1),
             (pause, 1),
             (resume, 3 if world.paused else 0),
             (drain, 2 if world.draining else 1),
@@ -459,6 +461,18 @@ def drain(machine: Machine) -> None:
     changed = machine.real.set_draining(draining=draining)
     assert changed == (draining != machine.world.draining)
     machine.world.draining = draining
+
+
+def clear(machine: Machine) -> None:
+    levels = machine.some_of(range(1, 5), "levels")
+    running = machine.flip("running too")
+    told = machine.real.clear(levels, running=running)
+    same("cleared", (told.cancelled, told.asked), machine.world.clears(levels, running=running))
+
+
+def remove(machine: Machine) -> None:
+    name = machine.pick(sorted({*IDS, *machine.world.lives}), "id")
+    same("remove", machine.real.remove(name), machine.world.removes(name))
 
 
 def reprioritise(machine: Machine) -> None:

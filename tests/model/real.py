@@ -16,6 +16,7 @@ from redis.retry import Retry
 from streams.abandon import abandon, owned_rows
 from streams.cancel import cancel
 from streams.claim import Claimed, Lapsed, claim, sweep
+from streams.clear import Cleared, clear
 from streams.dead import dead_letters, purge
 from streams.delayed import promote_due
 from streams.enqueue import Enqueued, enqueue
@@ -27,12 +28,14 @@ from streams.keys import GROUP, Keys
 from streams.letter import DeadLetter
 from streams.priority import LEVELS
 from streams.progress import note_progress
+from streams.remove import remove
 from streams.renew import Renewal, renew
 from streams.replay import replay
 from streams.reprioritise import reprioritise
 from streams.restamp import restamp
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Retention, Settled, settle
+from streams.state import State
 from streams.workers import retire
 from tests.model.world import Said
 
@@ -190,6 +193,22 @@ class Real:
 
     def set_draining(self, *, draining: bool) -> bool:
         return self.do((drain if draining else reopen)(self.server, self.keys))
+
+    def clear(self, levels: Sequence[int], *, running: bool) -> Cleared:
+        states = [State.READY, State.DELAYED, *([State.RUNNING] if running else [])]
+        chosen = [LEVELS[level - 1] for level in levels]
+
+        async def run() -> Cleared:
+            told, ttl_ms = Cleared(), RETENTION.ended_ttl_ms
+            found = clear(self.server, self.keys, states=states, levels=chosen, ended_ttl_ms=ttl_ms)
+            async for told in found:
+                pass
+            return told
+
+        return self.do(run())
+
+    def remove(self, job_id: str) -> str:
+        return self.do(remove(self.server, self.keys, job_id)).name.lower()
 
     def reprioritise(self, job_id: str, level: int) -> str:
         answer = self.do(reprioritise(self.server, self.keys, job_id, LEVELS[level - 1]))

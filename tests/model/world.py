@@ -5,7 +5,7 @@ which jobs a fetch brought); the model says what the answer has to be and what t
 has to hold afterwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from streams.job import Token
@@ -407,6 +407,36 @@ class World:
         self._end(life, CANCELLED)
         life.unique = unique
         return "cancelled"
+
+    def clears(self, levels: Collection[int], *, running: bool) -> tuple[int, int]:
+        """How many have ended, and how many consumers were asked."""
+        here = [x for x in self.some(IN_STREAM, DELAYED) if x.level in levels]
+        ended = asked = 0
+        for life in here:
+            if life.runs:
+                if running:
+                    self.wanted.add(life.id)
+                    asked += 1
+            elif life.state == DELAYED or not life.body_gone:
+                life.has_record = True
+                self.wanted.discard(life.id)
+                self._end(life, CANCELLED)
+                ended += 1
+        return ended, asked
+
+    def removes(self, job_id: str) -> str:
+        life = self.lives.get(job_id)
+        if life is None or not life.has_record:
+            return "unknown"
+        if life.runs:
+            return "running"
+        self.wanted.discard(job_id)
+        if life.record_unique and self.slots.get(life.record_unique) == job_id:
+            del self.slots[life.record_unique]
+        self.letters.pop(life.dead_entry, None)
+        del self.lives[job_id]
+        self.count("removed")
+        return "removed"
 
     def reprioritises(self, job_id: str, level: int) -> str:
         """The answer; one that was moved in the streams still wants its entry."""

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from streams.abandon import Abandoned, abandon, owned_rows
 from streams.cancel import Cancellation, cancel
 from streams.claim import Claimed, Lapsed, claim, sweep
+from streams.clear import Cleared, clear
 from streams.connection import open_blocking_client
 from streams.dead import dead_letters, find_dead
 from streams.delayed import promote_due
@@ -27,6 +28,7 @@ from streams.replay import Replayed, replay
 from streams.reprioritise import Reprioritised, reprioritise
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Retention, Settled, Verdict, settle
+from streams.state import State
 
 #: Longer than any test: a lease lapses when a test says so (`QueueUnderTest.lapse`).
 RETENTION = Retention(lease_ms=600_000, ended_ttl_ms=600_000, dead_ttl_ms=900_000)
@@ -184,6 +186,14 @@ class QueueUnderTest:
     async def resume(self, *levels: Priority) -> set[Priority]:
         """End a pause."""
         return {*await resume(self.server, self.keys, levels or LEVELS)}
+
+    async def clear(self, *states: State) -> Cleared:
+        """End what waits, or what is in *states*."""
+        told = Cleared()
+        chosen, ttl_ms = states or (State.READY, State.DELAYED), RETENTION.ended_ttl_ms
+        async for told in clear(self.server, self.keys, states=chosen, ended_ttl_ms=ttl_ms):
+            pass
+        return told
 
     async def look(self, job_id: str) -> JobView:
         """Everything about one job."""
