@@ -12,6 +12,7 @@ from typing import Self, Unpack
 from pydantic import JsonValue
 
 from producers.handle import JobHandle
+from producers.manager import QueueManager
 from producers.order import Options, new_job
 from producers.payloads.base import Payload
 from streams import enqueue as entry_point
@@ -135,6 +136,10 @@ class Producer:
     def job(self, job_id: str) -> JobHandle:
         """A handle for the job *job_id*; nothing is asked yet."""
         return JobHandle(self._server, self._keys, job_id)
+
+    def manager(self) -> QueueManager:
+        """Whoever manages this queue: pauses, lists, clears it, and more; nothing is asked yet."""
+        return QueueManager(self._server, self.queue)
 
     async def get(self, job_id: str) -> JobView:
         """Everything that is known of a job.

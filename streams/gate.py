@@ -160,8 +160,12 @@ async def _set_draining(
     server: Server, keys: Keys, by: str, reason: str, *, draining: bool
 ) -> bool:
     _require_words(by, reason)
-    args = {"drain": int(draining), "by": by, "reason": reason}
-    return bool(await server.run(_DRAIN, keys={"gate": keys.gate}, args=args))
+    answer = await server.run(
+        _DRAIN,
+        keys={"gate": keys.gate},
+        args={"drain": int(draining), "by": by, "reason": reason},
+    )
+    return bool(answer)
 
 
 def _require_words(by: str, reason: str) -> None:

@@ -199,11 +199,9 @@ class Real:
         chosen = [LEVELS[level - 1] for level in levels]
 
         async def run() -> Cleared:
-            told, ttl_ms = Cleared(), RETENTION.ended_ttl_ms
+            ttl_ms = RETENTION.ended_ttl_ms
             found = clear(self.server, self.keys, states=states, levels=chosen, ended_ttl_ms=ttl_ms)
-            async for told in found:
-                pass
-            return told
+            return [each async for each in found][-1]
 
         return self.do(run())
 

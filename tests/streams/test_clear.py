@@ -1,5 +1,7 @@
 """Ending all jobs that wait."""
 
+from typing import Any
+
 import pytest
 
 from streams.audit.audit import audit
@@ -105,7 +107,7 @@ async def test_what_comes_in_meanwhile_stays(queue: QueueUnderTest) -> None:
 
     async for _ in clear(queue.server, queue.keys, ended_ttl_ms=1_000):
         seconds, micros = await queue.client.time()
-        entry = await queue.client.xadd(
+        entry: Any = await queue.client.xadd(
             queue.keys.stream(Priority.NORMAL),
             {"kind": "a", "payload": "{}"},
             id=f"{seconds * 1000 + micros // 1000 + 60_000}-*" if not late else "*",

@@ -189,11 +189,9 @@ class QueueUnderTest:
 
     async def clear(self, *states: State) -> Cleared:
         """End what waits, or what is in *states*."""
-        told = Cleared()
         chosen, ttl_ms = states or (State.READY, State.DELAYED), RETENTION.ended_ttl_ms
-        async for told in clear(self.server, self.keys, states=chosen, ended_ttl_ms=ttl_ms):
-            pass
-        return told
+        found = clear(self.server, self.keys, states=chosen, ended_ttl_ms=ttl_ms)
+        return [each async for each in found][-1]
 
     async def look(self, job_id: str) -> JobView:
         """Everything about one job."""
