@@ -140,7 +140,7 @@ async def _wait(
     timeout_s: float | None,
 ) -> int:
     """Look again and again, and say how far it is; how many wait for their time at the end."""
-    told_s, began_s = 0.0, time.monotonic()
+    told_s, began_s = -TELL_S, time.monotonic()
     async with visit(url) as server:
         places = await chosen_queues(server, queue)
         while True:
@@ -149,17 +149,17 @@ async def _wait(
             if not sum(depth.undone for depth in depths) - (delayed if ignore_delayed else 0):
                 return delayed
             now_s = time.monotonic()
-            if timeout_s is not None and now_s - began_s >= timeout_s:
-                raise CommandError(
-                    f"{queue} is not empty after {age(round(timeout_s * 1000))} "
-                    f"({_words(depths)}): it goes on draining; see `millstream queues {queue}`"
-                )
             if now_s - told_s >= TELL_S:
                 told_s = now_s
                 paused = any([(await read_gate(server.client, keys)).paused for keys in places])
                 hint = "; it is paused: nothing will be taken" if paused else ""
                 sys.stderr.write(f"{_words(depths)}{hint}\n")
                 sys.stderr.flush()
+            if timeout_s is not None and now_s - began_s >= timeout_s:
+                raise CommandError(
+                    f"{queue} is not empty after {age(round(timeout_s * 1000))} "
+                    f"({_words(depths)}): it goes on draining; see `millstream queues {queue}`"
+                )
             await anyio.sleep(LOOK_S)
 
 
