@@ -40,6 +40,9 @@ class Enqueued(NamedTuple):
     id: str
     acceptance: Acceptance
     length: int = 0
+    """Jobs in a queue that was full."""
+    was_due: bool = False
+    """The moment that the job was to wait for had passed: it is ready at once."""
 
     @property
     def is_new(self) -> bool:
@@ -86,11 +89,14 @@ def packed_options(job: NewJob) -> bytes:
         "unique": job.unique,
         "meta": job.meta_json().decode() or None,
         "traceparent": job.traceparent,
+        "expires_ms": job.expires_ms,
+        "backoff": job.backoff.to_json().decode() if job.backoff else None,
         "schema_version": job.schema_version if job.schema_version != 1 else None,
     }
     options: dict[str, object] = {
         "delay_ms": job.delay_ms,
         "due_ms": job.due_ms,
+        "expires_in_ms": job.expires_in_ms,
         "unique": job.unique,
         "unique_ttl_ms": job.unique_ttl_ms,
         "attempts": fields["attempts"],
@@ -105,4 +111,5 @@ def _enqueued(job: NewJob, code: int, text: bytes) -> Enqueued:
     if acceptance in {Acceptance.EXISTS, Acceptance.UNIQUE_TAKEN}:
         return Enqueued(text.decode(), acceptance)
     length = int(text) if acceptance is Acceptance.FULL else 0
-    return Enqueued(job.id, acceptance, length)
+    was_due = acceptance is Acceptance.READY and job.due_ms > 0
+    return Enqueued(job.id, acceptance, length, was_due)

@@ -24,6 +24,8 @@ class Fetched(NamedTuple):
     deliveries: list[Delivery]
     due_in_ms: int | None
     """Until the next delayed job is due; None where none waits."""
+    server_ms: int
+    """What the server's clock showed."""
 
 
 async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served: int) -> Fetched:
@@ -33,7 +35,7 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
     jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
-    due_in_ms, rows = await server.run(
+    due_in_ms, rows, server_ms = await server.run(
         _FETCH,
         keys={**keys.streams, "delayed": keys.delayed},
         args={"consumer": consumer, "slots": min(slots, FETCH_MAX), "served": served},
@@ -42,7 +44,7 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
         delivery_of(consumer, level, entry, deliveries, fields)
         for level, entry, deliveries, fields in rows
     ]
-    return Fetched(deliveries, due_in_ms if due_in_ms >= 0 else None)
+    return Fetched(deliveries, due_in_ms if due_in_ms >= 0 else None, server_ms)
 
 
 async def wait_for_one(

@@ -38,6 +38,7 @@ MOVES: frozenset[tuple[str, State | None, State | None]] = frozenset(
         ("tick", None, State.READY),
         ("promote", State.DELAYED, State.READY),
         ("promote", State.DELAYED, State.DEAD),
+        ("promote", State.DELAYED, State.CANCELLED),
         ("fetch", State.READY, State.RUNNING),
         ("renew", State.RUNNING, State.RUNNING),
         ("progress", State.RUNNING, State.RUNNING),

@@ -17,6 +17,7 @@ from consumers.metrics import Metrics
 from consumers.orphans import Orphans
 from consumers.outage import Outage
 from consumers.pool import Pool
+from streams.clock import ServerClock
 from streams.fetch import FETCH_MAX, fetch
 from streams.job import Delivery
 from streams.keys import Keys
@@ -49,6 +50,7 @@ class Fetcher:
         orphans: Orphans,
         ground: Ground,
         dues: Dues,
+        clock: ServerClock,
         health: Health,
         metrics: Metrics,
         log: Logger,
@@ -61,6 +63,7 @@ class Fetcher:
         self._orphans = orphans
         self._ground = ground
         self._dues = dues
+        self._clock = clock
         self._health = health
         self._outage = Outage(
             "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
@@ -126,11 +129,12 @@ class Fetcher:
             self._inflight.release(slots)
 
     async def _fetch(self, slots: int) -> list[Delivery]:
-        deliveries, due_in_ms = await fetch(
+        deliveries, due_in_ms, server_ms = await fetch(
             self._server, self._keys, self._consumer, slots=slots, served=self._served
         )
         self._served += len(deliveries)
         self._dues.heard(due_in_ms)
+        self._clock.heard(server_ms)
         return deliveries
 
     def _start(self, deliveries: list[Delivery], pool: Pool) -> None:

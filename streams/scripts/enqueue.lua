@@ -18,7 +18,7 @@ local answers, accepted, slots, wishes, new = {}, {}, {}, {}, {}
 for i = 1, rows do
   local job, _, unique_key = row_keys(i)
   local id, _, _, _, options = row_args(i)
-  local wish = wish_of(options)
+  local wish = wish_of(options, now)
   local holder = wish.unique and (slots[wish.unique] or redis.call('GET', unique_key))
   if accepted[id] or redis.call('EXISTS', job) == 1 then
     answers[i] = { EXISTS, id }

@@ -195,6 +195,12 @@ async def promote_without_body(queue: QueueUnderTest) -> Call:
     return queue.promote
 
 
+async def promote_expired(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", delay_ms=60_000, unique="u", expires_ms=1))
+    await queue.make_due("a")
+    return queue.promote
+
+
 async def cancel_ready(queue: QueueUnderTest) -> Call:
     await queue.add(job(id="a", unique="u"))
     return lambda: queue.cancel("a")
@@ -253,6 +259,7 @@ SCENES: list[Scene] = [
     say_progress,
     promote_due,
     promote_without_body,
+    promote_expired,
     cancel_ready,
     cancel_delayed,
     cancel_running,

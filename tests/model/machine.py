@@ -132,6 +132,7 @@ class Machine(RuleBasedStateMachine):
     def accept(self, job: NewJob) -> None:
         [answer] = self.real.add(job)
         life = Life(job.id, job.priority.level, job.kind, job.payload.decode(), job.unique or "")
+        life.expires = job.expires_ms > 0
         before = self.world.lives.get(job.id)
         expected = self.world.accepts(life)
         if expected != "new":
@@ -205,6 +206,7 @@ def enqueue(machine: Machine) -> None:
             unique=unique or None,
             priority=machine.pick(LEVELS, "level"),
             delay_ms=HOUR_MS if machine.flip("later") else 0,
+            expires_ms=1 if machine.flip("expires") else 0,
         )
     )
 
@@ -409,7 +411,8 @@ def abandon(machine: Machine) -> None:
 def promote(machine: Machine) -> None:
     delayed = sorted(machine.world.some(DELAYED), key=lambda life: life.id)
     due = machine.some_of(delayed, "due")
-    before = {life.id: life.level for life in due if not life.body_gone}
+    late = machine.world.is_late
+    before = {life.id: life.level for life in due if not (life.body_gone or late(life))}
 
     assert machine.real.promote(*(life.id for life in due)) == len(before)
 

@@ -299,7 +299,7 @@ async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
             "dead": queue.keys.dead,
             "counters": queue.keys.counters,
         },
-        args={"dead_ttl_ms": 1},
+        args={"ended_ttl_ms": 1, "dead_ttl_ms": 1},
         rows=[_row(queue.keys, name, "") for name in names],
     )
 
