@@ -129,8 +129,11 @@ ROLES = {
         ),
         Role(
             "operator",
-            "looks, cancels, replays and purges; keeps schedules",
-            scripts=("look", "why", "census", "cancel", "replay", "purge", *_SCHEDULING),
+            "looks, cancels, moves, replays and purges jobs; keeps schedules",
+            scripts=(
+                *("look", "why", "census", "cancel", "reprioritise", "replay", "purge"),
+                *_SCHEDULING,
+            ),
             commands=_LOOKING,
             keys=_ALL,
         ),

@@ -31,7 +31,10 @@ LETTERS_WORRY = 10_000
 
 #: Counters of what takes an entry out of a stream. A dead or cancelled job may have been
 #: a delayed one: counted too, so that nobody is accused wrongly.
-_LEAVING = ("completed", "cancelled", "dead", "retried", "parked", "crashed", "snoozed")
+_LEAVING = (
+    *("completed", "cancelled", "dead", "retried", "parked", "crashed", "snoozed"),
+    "reprioritised",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,16 @@ async def cancel_running(queue: QueueUnderTest) -> Call:
     return lambda: queue.cancel("a")
 
 
+async def reprioritise_ready(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u"))
+    return lambda: queue.reprioritise("a", Priority.HIGH)
+
+
+async def reprioritise_delayed(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u", delay_ms=60_000))
+    return lambda: queue.reprioritise("a", Priority.HIGH)
+
+
 async def replay_dead(queue: QueueUnderTest) -> Call:
     await queue.add(job(id="a", unique="u"))
     await queue.settle(await queue.fetch_one(), Verdict.DEAD, detail="x")
@@ -263,6 +273,8 @@ SCENES: list[Scene] = [
     cancel_ready,
     cancel_delayed,
     cancel_running,
+    reprioritise_ready,
+    reprioritise_delayed,
     replay_dead,
     purge_dead,
     retire_consumer,

@@ -109,6 +109,7 @@ class Machine(RuleBasedStateMachine):
             (abandon, 2 if running else 0),
             (promote, 2 if world.some(DELAYED) else 0),
             (cancel, 1),
+            (reprioritise, 1),
             (replay, 1 if world.letters else 0),
             (purge, 1 if world.letters else 0),
             (forget, 1 if world.some(*ENDS) else 0),
@@ -434,6 +435,16 @@ def _newest(machine: Machine) -> list[tuple[str, dict[str, str]]]:
 def cancel(machine: Machine) -> None:
     name = machine.pick(sorted({*IDS, *machine.world.lives}), "id")
     same("cancel", machine.real.cancel(name), machine.world.cancels(name))
+
+
+def reprioritise(machine: Machine) -> None:
+    name = machine.pick(sorted({*IDS, *machine.world.lives}), "id")
+    level = machine.pick(range(1, 5), "level")
+    answer = machine.real.reprioritise(name, level)
+    same("reprioritise", answer, machine.world.reprioritises(name, level))
+    life = machine.world.lives.get(name)
+    if answer == "moved" and life is not None and life.state == IN_STREAM:
+        life.entry = machine.last_entry(level)
 
 
 def replay(machine: Machine) -> None:

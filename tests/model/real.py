@@ -28,6 +28,7 @@ from streams.priority import LEVELS
 from streams.progress import note_progress
 from streams.renew import Renewal, renew
 from streams.replay import replay
+from streams.reprioritise import reprioritise
 from streams.restamp import restamp
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Retention, Settled, settle
@@ -177,6 +178,10 @@ class Real:
     def cancel(self, job_id: str) -> str:
         ttl_ms = RETENTION.ended_ttl_ms
         answer = self.do(cancel(self.server, self.keys, job_id, ended_ttl_ms=ttl_ms))
+        return answer.name.lower()
+
+    def reprioritise(self, job_id: str, level: int) -> str:
+        answer = self.do(reprioritise(self.server, self.keys, job_id, LEVELS[level - 1]))
         return answer.name.lower()
 
     def letters(self) -> dict[str, DeadLetter]:

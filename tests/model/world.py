@@ -423,6 +423,26 @@ class World:
         life.unique = unique
         return "cancelled"
 
+    def reprioritises(self, job_id: str, level: int) -> str:
+        """The answer; one that was moved in the streams still wants its entry."""
+        life = self.lives.get(job_id)
+        if life is None or not life.has_record:
+            return "unknown"
+        if life.state in ENDS:
+            return "ended"
+        if life.level == level:
+            return "as_it_was"
+        if life.owner:
+            return "begun"
+        if life.state == VANISHED:
+            return "entry_gone"
+        life.level = level
+        self.count("reprioritised")
+        if life.state == IN_STREAM:
+            life.epoch += 1
+            life.entry_losses = life.losses or life.entry_losses
+        return "moved"
+
     def replays(self, letter: Letter) -> str:
         """The answer: live, body lost, taken or ready; a ready one still wants its entry."""
         life = self.lives.get(letter.id)

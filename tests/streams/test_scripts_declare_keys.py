@@ -324,6 +324,24 @@ async def test_cancel(queue: QueueUnderTest) -> None:
     assert await queue.cancel("waits") is Cancellation.ENDED
 
 
+async def test_reprioritise(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="hollow"), job(id="later", delay_ms=60_000))
+    [_, _, hollow] = await queue.entries()
+    await queue.client.xdel(queue.keys.stream(Priority.NORMAL), hollow)
+
+    answers = {
+        name: (await queue.reprioritise(name, Priority.HIGH)).value
+        for name in ("no", "waits", "later", "runs", "hollow")
+    }
+
+    assert answers == {"no": 0, "waits": 1, "later": 1, "runs": 3, "hollow": 5}
+    assert (await queue.reprioritise("waits", Priority.HIGH)).value == 2
+    await queue.cancel("waits")
+    assert (await queue.reprioritise("waits", Priority.LOW)).value == 4
+
+
 async def test_replay_and_purge(queue: QueueUnderTest) -> None:
     await queue.add(*(job(id=name) for name in ("kept", "expired", "live", "bare", "purged")))
     for delivery in await queue.fetch():

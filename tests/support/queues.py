@@ -23,6 +23,7 @@ from streams.letter import DeadLetter
 from streams.priority import LEVELS, Priority
 from streams.renew import Renewal, renew
 from streams.replay import Replayed, replay
+from streams.reprioritise import Reprioritised, reprioritise
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Retention, Settled, Verdict, settle
 
@@ -169,6 +170,10 @@ class QueueUnderTest:
     async def cancel(self, job_id: str) -> Cancellation:
         """Ask for the end of a job."""
         return await cancel(self.server, self.keys, job_id, ended_ttl_ms=RETENTION.ended_ttl_ms)
+
+    async def reprioritise(self, job_id: str, priority: Priority) -> Reprioritised:
+        """Make a job more or less urgent."""
+        return await reprioritise(self.server, self.keys, job_id, priority)
 
     async def look(self, job_id: str) -> JobView:
         """Everything about one job."""
