@@ -1,13 +1,15 @@
 """Handing jobs in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 import orjson
 
+from streams.hurry import hurry
 from streams.job import ATTEMPTS_DEFAULT, NewJob
 from streams.keys import Keys
+from streams.priority import LEVELS, Priority
 from streams.scripts.loader import Row, load
 from streams.server import Server
 
@@ -43,6 +45,8 @@ class Enqueued(NamedTuple):
     """Jobs in a queue that was full."""
     was_due: bool = False
     """The moment that the job was to wait for had passed: it is ready at once."""
+    raised: bool = False
+    """The job that was there before waited at a lower level, and has this one's now."""
 
     @property
     def is_new(self) -> bool:
@@ -58,6 +62,9 @@ async def enqueue(
     The same call twice adds nothing twice: the id of a job is its idempotency key for as
     long as its record lives. *length_max* 0 means no limit.
 
+    A job that was there before and waits at a lower level than the one that is handed in
+    is moved up, in a second round trip: of a unique slot nobody knows before who holds it.
+
     Raises:
         ValueError: more than `BATCH_MAX` jobs.
     """
@@ -65,13 +72,41 @@ async def enqueue(
         raise ValueError(f"one call takes {BATCH_MAX} jobs, got {len(jobs)}")
     if not jobs:
         return []
-    answers = await server.run(
+    told = await server.run(
         _ENQUEUE,
         keys={**keys.streams, "delayed": keys.delayed, "counters": keys.counters},
         args={"length_max": length_max, "attempts_default": ATTEMPTS_DEFAULT},
         rows=[_row(keys, job) for job in jobs],
     )
-    return [_enqueued(job, code, text) for job, (code, text) in zip(jobs, answers, strict=True)]
+    answers: list[Enqueued] = []
+    outrun: dict[str, Priority] = {}
+    for job, (code, text, *level) in zip(jobs, told, strict=True):
+        answer = _enqueued(job, code, text)
+        answers.append(answer)
+        if not answer.is_new and _may_outrun(job, answer, *level):
+            outrun[answer.id] = min(
+                job.priority, outrun.get(answer.id, job.priority), key=LEVELS.index
+            )
+    return await _hurried(server, keys, answers, outrun) if outrun else answers
+
+
+def _may_outrun(job: NewJob, answer: Enqueued, level: bytes = b"") -> bool:
+    """True where the job that was there is less urgent than *job*, as far as is known."""
+    if answer.acceptance is Acceptance.FULL:
+        return False
+    lowest = Priority(level.decode()) if level else Priority.LOW
+    return job.priority.level < lowest.level
+
+
+async def _hurried(
+    server: Server, keys: Keys, answers: Sequence[Enqueued], outrun: Mapping[str, Priority]
+) -> list[Enqueued]:
+    moved = await hurry(server, keys, list(outrun.items()))
+    raised = {job_id for job_id, was_moved in zip(outrun, moved, strict=True) if was_moved}
+    return [
+        answer._replace(raised=True) if not answer.is_new and answer.id in raised else answer
+        for answer in answers
+    ]
 
 
 def _row(keys: Keys, job: NewJob) -> Row:

@@ -56,6 +56,8 @@ MOVES: frozenset[tuple[str, State | None, State | None]] = frozenset(
         ("cancel", State.READY, State.CANCELLED),
         ("cancel", State.DELAYED, State.CANCELLED),
         ("cancel", State.RUNNING, State.RUNNING),
+        ("hurry", State.READY, State.READY),
+        ("hurry", State.DELAYED, State.DELAYED),
         ("reprioritise", State.READY, State.READY),
         ("reprioritise", State.DELAYED, State.DELAYED),
         ("replay", State.DEAD, State.READY),

@@ -1,10 +1,11 @@
 -- Accepts jobs: each goes into its stream, or waits when its time is still to come.
 -- A job whose id has a record, or whose unique slot is taken, is not accepted again; the
--- answer names the job that is there, so that a repeated call changes nothing.
+-- answer names the job that is there, so that a repeated call changes nothing, and its level
+-- where that is known.
 -- keys: critical high normal low delayed counters | job body unique_key
 -- args: length_max attempts_default | id level kind payload options
 -- include: _levels _now _add
--- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id, 4 unique slot taken + id, 5 full + length
+-- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id + level, 4 unique slot taken + id, 5 full + length
 local READY, DELAYED, EXISTS, TAKEN, FULL = 1, 2, 3, 4, 5
 local now = now_ms()
 local limit = tonumber(length_max)
@@ -21,7 +22,7 @@ for i = 1, rows do
   local wish = wish_of(options, now)
   local holder = wish.unique and (slots[wish.unique] or redis.call('GET', unique_key))
   if accepted[id] or redis.call('EXISTS', job) == 1 then
-    answers[i] = { EXISTS, id }
+    answers[i] = { EXISTS, id, redis.call('HGET', job, 'priority') or '' }
   elseif holder then
     answers[i] = { TAKEN, holder }
   elseif limit > 0 and length >= limit then

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from streams.dead import purge
+from streams.hurry import hurry
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.priority import Priority
 from streams.progress import note_progress
@@ -222,6 +223,11 @@ async def reprioritise_ready(queue: QueueUnderTest) -> Call:
     return lambda: queue.reprioritise("a", Priority.HIGH)
 
 
+async def hurry_ready(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u"))
+    return lambda: hurry(queue.server, queue.keys, [("a", Priority.HIGH)])
+
+
 async def reprioritise_delayed(queue: QueueUnderTest) -> Call:
     await queue.add(job(id="a", unique="u", delay_ms=60_000))
     return lambda: queue.reprioritise("a", Priority.HIGH)
@@ -275,6 +281,8 @@ SCENES: list[Scene] = [
     cancel_running,
     reprioritise_ready,
     reprioritise_delayed,
+    hurry_ready,
+    hurry_ready,
     replay_dead,
     purge_dead,
     retire_consumer,

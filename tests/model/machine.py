@@ -140,12 +140,23 @@ class Machine(RuleBasedStateMachine):
             exists = before is not None and before.has_record
             wanted = Acceptance.EXISTS if exists else Acceptance.UNIQUE_TAKEN
             assert (answer.acceptance, answer.id) == (wanted, expected)
+            assert answer.raised is self.hurried(expected, job.priority.level)
         elif job.delay_ms:
             assert answer.acceptance is Acceptance.DELAYED
             life.state = DELAYED
         else:
             assert answer.acceptance is Acceptance.READY
             life.entry = self.last_entry(life.level)
+
+    def hurried(self, name: str, level: int) -> bool:
+        """Somebody has asked for a job that is there; True where that made it more urgent."""
+        life = self.world.lives.get(name)
+        if life is None or level >= life.level:
+            return False
+        moved = self.world.reprioritises(name, level) == "moved"
+        if moved and life.state == IN_STREAM:
+            life.entry = self.last_entry(level)
+        return moved
 
     def last_entry(self, level: int) -> str:
         return str(self.real.raw.xrevrange(self.real.stream(level), count=1)[0][0])

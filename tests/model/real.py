@@ -248,6 +248,7 @@ class Real:
                 if name.startswith(start)
             }
 
+        found.pop("stats", None)  # how long runs took, of which the model knows nothing
         held = Held(
             entries={},
             delayed=sorted(found.pop("delayed", [])),

@@ -134,7 +134,7 @@ async def test_the_same_id_is_one_job(queue: QueueUnderTest, first: dict[str, An
     await queue.add(job(id="a", payload=b"1", **first))
     before = await queue.contents()
 
-    again = await queue.add(job(id="a", payload=b"2", priority=Priority.HIGH))
+    again = await queue.add(job(id="a", payload=b"2"))
 
     assert said(again) == [("a", EXISTS)]
     assert await queue.contents() == before

@@ -23,6 +23,7 @@ from streams.delayed import _PROMOTE, _row, promote_due
 from streams.doctor.queue import take_queue_vitals
 from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
+from streams.hurry import hurry
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.keys import GROUP, Keys
 from streams.priority import LEVELS, Priority
@@ -340,6 +341,19 @@ async def test_reprioritise(queue: QueueUnderTest) -> None:
     assert (await queue.reprioritise("waits", Priority.HIGH)).value == 2
     await queue.cancel("waits")
     assert (await queue.reprioritise("waits", Priority.LOW)).value == 4
+
+
+async def test_hurry(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="later", delay_ms=60_000), job(id="over"))
+    await queue.cancel("over")
+    names = ("no", "waits", "later", "runs", "over")
+
+    moved = await hurry(queue.server, queue.keys, [(name, Priority.HIGH) for name in names])
+
+    assert moved == [False, True, True, False, False]
+    assert await hurry(queue.server, queue.keys, [("waits", Priority.NORMAL)]) == [False]
 
 
 async def test_replay_and_purge(queue: QueueUnderTest) -> None:
