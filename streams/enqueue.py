@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
+from streams.durability import Reached
 from streams.hurry import hurry
 from streams.job import ATTEMPTS_DEFAULT, NewJob
 from streams.keys import Keys
@@ -47,6 +48,10 @@ class Enqueued(NamedTuple):
     """The moment that the job was to wait for had passed: it is ready at once."""
     raised: bool = False
     """The job that was there before waited at a lower level, and has this one's now."""
+    resent: bool = False
+    """The first answer was lost: what exists may have come with that call."""
+    reached: Reached | None = None
+    """How safe the job is, where more was asked than the server does for every write."""
 
     @property
     def is_new(self) -> bool:

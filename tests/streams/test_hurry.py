@@ -33,7 +33,7 @@ async def calls(queue: QueueUnderTest) -> int:
 @pytest.mark.parametrize("wanted", LEVELS)
 async def test_the_more_urgent_level_of_the_two_counts(
     queue: QueueUnderTest,
-    newcomer: dict[str, str],
+    newcomer: dict[str, Any],
     acceptance: Acceptance,
     held: Priority,
     wanted: Priority,
@@ -53,7 +53,7 @@ async def test_the_more_urgent_level_of_the_two_counts(
 
 @MEETINGS
 async def test_a_delayed_job_comes_to_the_higher_level_when_its_time_has_come(
-    queue: QueueUnderTest, newcomer: dict[str, str], acceptance: Acceptance
+    queue: QueueUnderTest, newcomer: dict[str, Any], acceptance: Acceptance
 ) -> None:
     """Earlier it does not come: its sender has asked for that."""
     await queue.add(job(id="a", unique="u", delay_ms=60_000))
@@ -70,7 +70,7 @@ async def test_a_delayed_job_comes_to_the_higher_level_when_its_time_has_come(
 
 @MEETINGS
 async def test_a_job_that_runs_is_left_alone(
-    queue: QueueUnderTest, newcomer: dict[str, str], acceptance: Acceptance
+    queue: QueueUnderTest, newcomer: dict[str, Any], acceptance: Acceptance
 ) -> None:
     await queue.add(job(id="a", unique="u"))
     delivery = await queue.fetch_one()
