@@ -6,28 +6,15 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from redis.exceptions import AuthenticationError, BusyLoadingError
-from redis.exceptions import ConnectionError as LostConnectionError
-from redis.exceptions import TimeoutError as LateAnswerError
-
-from producers.errors import AnswerLostError, QueueStayedFullError
+from producers.errors import QueueStayedFullError
+from producers.hearing import until_heard
 from streams.enqueue import Acceptance, Enqueued, enqueue
 from streams.job import NewJob
 from streams.keys import Keys
 from streams.server import Server
 
-#: A call without an answer is made again so often, each time over a new connection.
-RESENDS_MAX = 2
-#: Waits before that; a server that is started anew needs longer, which is not waited for.
-RESEND_WAITS_S = (0.05, 0.5)
-#: None is made later than this: an answer may take five seconds each time.
-RESEND_WITHIN_S = 8.0
 #: The first and the longest wait between two looks whether a full queue has room.
 ROOM_FIRST_S, ROOM_LAST_S = 0.05, 1.0
-
-_UNHEARD = (LostConnectionError, LateAnswerError, OSError)
-#: Of these, answers that say that nothing was done.
-_SURE = (AuthenticationError, BusyLoadingError)
 
 
 class Sender:
@@ -48,22 +35,12 @@ class Sender:
             AnswerLostError: no call was answered.
             RedisError: the server refuses the call.
         """
-        give_up_s = time.monotonic() + RESEND_WITHIN_S
-        for number in range(RESENDS_MAX + 1):
-            try:
-                answers = await enqueue(
-                    server or self._server, self._keys, jobs, length_max=self._length_max
-                )
-            except _UNHEARD as error:
-                if number == 0 and isinstance(error, _SURE):
-                    raise
-                if number == RESENDS_MAX or time.monotonic() >= give_up_s:
-                    ids = [job.id for job in jobs]
-                    raise AnswerLostError(self._keys.queue, ids, number + 1, error) from error
-                await asyncio.sleep(RESEND_WAITS_S[number] * random.uniform(0.5, 1))
-            else:
-                return [each._replace(resent=True) for each in answers] if number else answers
-        raise AssertionError("the last call returns or raises")
+        answers, is_repeated = await until_heard(
+            lambda: enqueue(server or self._server, self._keys, jobs, length_max=self._length_max),
+            self._keys.queue,
+            [job.id for job in jobs],
+        )
+        return [each._replace(resent=True) for each in answers] if is_repeated else answers
 
     async def send_when_there_is_room(
         self, jobs: Sequence[NewJob], wait: timedelta, server: Server | None = None
