@@ -189,7 +189,7 @@ async def test_an_enqueue_says_new_where_nobody_else_can_know_the_id(
         await jobs.enqueue(Echo(), id="warm-up")
         for options in ({}, {"delay": timedelta(hours=1)}, {"id": "given"}):
             proxy.cut(after_replies=0)
-            answer = await jobs.enqueue(Echo(), **options)  # type: ignore[arg-type]
+            answer = await jobs.enqueue(Echo(), **options)
             assert proxy.has_cut
             assert answer.resent
             assert answer.is_new is ("id" not in options)
