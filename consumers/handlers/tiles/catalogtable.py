@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from anyio import CancelScope
 from sqlalchemy import (
     Column,
     DateTime,
@@ -129,12 +130,16 @@ def upsert(table: Table, dialect: str) -> Insert:
 async def transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
     """A connection whose changes become visible together when the block ends, or not at all.
 
+    With SQLite the block is not cancelled half-way: its driver would leave a task behind that
+    keeps the event loop from closing. It waits for another writer for `_SQLITE_BUSY_MS` at most.
+
     Raises:
         CatalogError: the database does not answer.
     """
     try:
-        async with engine.begin() as connection:
-            yield connection
+        with CancelScope(shield=engine.dialect.name == "sqlite"):
+            async with engine.begin() as connection:
+                yield connection
     except (SQLAlchemyError, OSError) as error:
         raise unanswered(engine, error) from error
 

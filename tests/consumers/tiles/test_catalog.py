@@ -305,3 +305,26 @@ async def test_the_times_of_a_run_are_known(catalog: Catalog) -> None:
         await catalog.run_times("gfs_TMP_2m", RUN + hours(6))
     with pytest.raises(LayerNotFoundError):
         await catalog.run_times("gfs_TMP_9m")
+
+
+def test_a_query_that_is_cancelled_half_way_leaves_nothing_that_runs(tmp_path: Path) -> None:
+    """At any step of it: a task that never ended would keep the program from ending."""
+
+    async def cancel_after(steps: int) -> None:
+        async with (
+            open_catalog(f"sqlite:///{tmp_path}/catalog.db") as catalog,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def ask() -> None:
+                while True:
+                    await catalog.layers()
+                    await anyio.lowlevel.checkpoint()
+
+            tasks.start_soon(ask)
+            for _ in range(steps):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+
+    for steps in range(1, 1000, 19):
+        anyio.run(cancel_after, steps)
