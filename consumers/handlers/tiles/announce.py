@@ -58,7 +58,7 @@ async def announce(
     newest ones.
 
     Raises:
-        AnnounceError: the queue is full; what was not announced stays open.
+        AnnounceError: the queue refuses jobs; what was not announced stays open.
         CatalogError: the catalog does not answer.
         StreamsError, redis.exceptions.RedisError: the queue does not answer.
     """
@@ -99,7 +99,7 @@ async def _enqueue(
     )
     if report.refused:
         raise AnnounceError(
-            f"the queue '{jobs.queue}' is full: {report.refused} tiles of {each.layer} found no "
-            "room; announce again later"
+            f"the queue '{jobs.queue}' is full or being drained: it refused {report.refused} tiles "
+            f"of {each.layer}; announce again later"
         )
     return report

@@ -43,7 +43,7 @@ def write_wish(wish: Wish, report: BatchReport | None, *, as_json: bool) -> None
     """Say what became of *wish*; without a *report* what it would be.
 
     Raises:
-        CommandError: jobs found the queue full.
+        CommandError: the queue refused jobs.
     """
     if as_json:
         write_json(_json(wish, report))
@@ -52,7 +52,10 @@ def write_wish(wish: Wish, report: BatchReport | None, *, as_json: bool) -> None
     else:
         new_console().print(_done(wish, report))
     if report is not None and report.refused:
-        raise CommandError(f"{report.refused} jobs found the queue full: run this again later")
+        raise CommandError(
+            f"{report.refused} jobs were refused, the queue is full or being drained: run this "
+            "again later"
+        )
 
 
 def announced_text(report: AnnounceReport) -> RenderableType:

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from consumers.handlers.tiles.ingest import ingest_fields
+from producers.manager import QueueManager
 from streams.keys import Keys
 from tests.consumers.tiles.typed import complaint, millstream
 from tests.support.tiledata import make_field, open_tile_data
@@ -304,3 +305,17 @@ def test_a_mistake_in_the_rules_of_the_environment_names_the_variable(
     assert millstream("ingest", tmp_path / "none.grib2") == 1
 
     assert "MILLSTREAM_TILES_WARM: what is to be warmed is written like" in complaint(capsys)
+
+
+def test_a_queue_that_is_drained_refuses_and_the_command_says_so(
+    redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def drain() -> None:
+        async with QueueManager.connect(redis_url, queue="tiles") as manager:
+            await manager.drain(by="ada", reason="a move")
+
+    anyio.run(drain)
+
+    assert millstream(*WARM, "--unchecked", "--redis-url", redis_url) == 1
+
+    assert "341 jobs were refused, the queue is full or being drained" in capsys.readouterr().err
