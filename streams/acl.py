@@ -22,7 +22,7 @@ _CALL = re.compile(r"redis\.p?call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 
 _STREAMS = ("critical", "high", "normal", "low")
 _JOBS = ("job", "body", "history", "unique_key")
-_WORK = (*_STREAMS, "delayed", "dead", "cancel", "counters", "workers", *_JOBS)
+_WORK = (*_STREAMS, "delayed", "wake", "dead", "cancel", "counters", "workers", *_JOBS)
 _SCHEDULES = ("schedules", "schedule")
 _ALL = (*_WORK, *_SCHEDULES)
 #: The same key of two jobs.
@@ -107,7 +107,7 @@ ROLES = {
                 "promote",
                 "retire",
             ),
-            commands=(*_LOOKING, "hsetnx", "xreadgroup", "xclaim", "xgroup|create"),
+            commands=(*_LOOKING, "hsetnx", "xread", "xreadgroup", "xclaim", "xgroup|create"),
             keys=_WORK,
             caches=True,
         ),

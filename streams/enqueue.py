@@ -64,7 +64,12 @@ async def enqueue(
         return []
     answers = await server.run(
         _ENQUEUE,
-        keys={**keys.streams, "delayed": keys.delayed, "counters": keys.counters},
+        keys={
+            **keys.streams,
+            "delayed": keys.delayed,
+            "wake": keys.wake,
+            "counters": keys.counters,
+        },
         args={"length_max": length_max, "attempts_default": ATTEMPTS_DEFAULT},
         rows=[_row(keys, job) for job in jobs],
     )

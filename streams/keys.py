@@ -62,6 +62,11 @@ class Keys:
         return self._key("delayed")
 
     @property
+    def wake(self) -> str:
+        """Stream whose one entry tells idle workers of a job that is due soon."""
+        return self._key("wake")
+
+    @property
     def dead(self) -> str:
         """Stream of dead letters."""
         return self._key("dead")
