@@ -117,7 +117,8 @@ class Execution:
         match ending:
             case Returned(result):
                 attempt = self._attempt(delivery, started_ms, Verdict.COMPLETED.value)
-                return Outcome(delivery, Verdict.COMPLETED, detail=result, attempt=attempt)
+                ran_ms = _ran_ms(started_ms)
+                return Outcome(delivery, Verdict.COMPLETED, result, attempt, ran_ms=ran_ms)
             case Interrupted():
                 return self._stopped(delivery, started_ms, running.stop or Stop.SHUTDOWN)
             case Invalid(failure):
@@ -177,6 +178,7 @@ class Execution:
             delivery,
             Verdict.RETRY,
             attempt=self._attempt(delivery, started_ms, _how_failed(failure), failure),
+            ran_ms=_ran_ms(started_ms),
             error=f"{failure.error}: {failure.message}",
             delay_ms=round(decision.after.total_seconds() * 1000),
         )
@@ -201,6 +203,7 @@ class Execution:
             Verdict.CRASHED,
             detail=cause,
             attempt=self._attempt(delivery, started_ms, Verdict.CRASHED.value, failure),
+            ran_ms=_ran_ms(started_ms),
             error=f"{failure.error}: {failure.message}",
             delay_ms=round(delay.total_seconds() * 1000),
         )
@@ -211,6 +214,7 @@ class Execution:
             Verdict.DEAD,
             detail=cause,
             attempt=self._attempt(delivery, started_ms, _how_failed(failure), failure),
+            ran_ms=_ran_ms(started_ms),
             error=f"{failure.error}: {failure.message}",
         )
 
@@ -251,6 +255,11 @@ def _is_newer(delivery: Delivery, binding: Binding) -> bool:
 
 def _how_failed(failure: Failure) -> str:
     return "timeout" if failure.error == TimeoutError.__name__ else "error"
+
+
+def _ran_ms(started_ms: int) -> int:
+    # The wall clock may have been put back meanwhile.
+    return max(0, wall_ms() - started_ms)
 
 
 def wall_ms() -> int:

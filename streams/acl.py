@@ -22,7 +22,12 @@ _CALL = re.compile(r"redis\.p?call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 
 _STREAMS = ("critical", "high", "normal", "low")
 _JOBS = ("job", "body", "history", "unique_key")
-_WORK = (*_STREAMS, "delayed", "wake", "dead", "cancel", "counters", "workers", *_JOBS)
+#: Nothing is lost with one of these: who watches looks at the records again.
+_LOOSE = ("events", "watchers")
+_WORK = (
+    *(*_STREAMS, "delayed", "wake", "dead", "cancel", "events", "watchers"),
+    *("counters", "stats", "workers", *_JOBS),
+)
 _SCHEDULES = ("schedules", "schedule")
 _ALL = (*_WORK, *_SCHEDULES)
 #: The same key of two jobs.
@@ -86,8 +91,8 @@ ROLES = {
         Role(
             "producer",
             "enqueues, follows and cancels jobs with the Python client; keeps and runs schedules",
-            scripts=("enqueue", "cancel", "look", *_SCHEDULING),
-            commands=("hget", "hmget", "exists", "wait", "smembers"),
+            scripts=("enqueue", "cancel", "look", "glance", "watch", *_SCHEDULING),
+            commands=("hget", "hmget", "exists", "wait", "smembers", "xrange", "xread"),
             keys=("schedules",),
             caches=True,
         ),
@@ -96,6 +101,7 @@ ROLES = {
             "runs workers, all of their roles included",
             scripts=(
                 "fetch",
+                "started",
                 "renew",
                 "settle",
                 "claim_window",
@@ -130,8 +136,11 @@ ROLES = {
         Role(
             "operator",
             "looks, cancels, replays and purges; keeps schedules",
-            scripts=("look", "why", "census", "cancel", "replay", "purge", *_SCHEDULING),
-            commands=_LOOKING,
+            scripts=(
+                *("look", "glance", "watch", "why", "census", "cancel", "replay", "purge"),
+                *_SCHEDULING,
+            ),
+            commands=(*_LOOKING, "xread"),
             keys=_ALL,
         ),
         Role(
@@ -182,7 +191,7 @@ def rules(
     words += [f"+{command}" for command in commands]
     words += [f"{mark}{pattern}" for name in names for pattern in [_pattern(name, queue)]]
     if guarded:
-        of_jobs = [_pattern(name, queue) for name in names if name in _JOBS]
+        of_jobs = [_pattern(name, queue) for name in names if name in (*_JOBS, *_LOOSE)]
         words.append(_selector(guarded, of_jobs))
     return words
 

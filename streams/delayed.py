@@ -41,6 +41,8 @@ async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple
             **keys.streams,
             "delayed": keys.delayed,
             "dead": keys.dead,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
         },
         args={"dead_ttl_ms": retention.dead_ttl_ms},

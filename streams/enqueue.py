@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from streams.job import ATTEMPTS_DEFAULT, NewJob
+from streams.job import ATTEMPTS_DEFAULT, NewJob, tenant_of
 from streams.keys import Keys
 from streams.scripts.loader import Row, load
 from streams.server import Server
@@ -68,6 +68,8 @@ async def enqueue(
             **keys.streams,
             "delayed": keys.delayed,
             "wake": keys.wake,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
         },
         args={"length_max": length_max, "attempts_default": ATTEMPTS_DEFAULT},
@@ -99,6 +101,7 @@ def packed_options(job: NewJob) -> bytes:
         "unique": job.unique,
         "unique_ttl_ms": job.unique_ttl_ms,
         "attempts": fields["attempts"],
+        "tenant": tenant_of(job.meta),
         "fields": [part for name, value in fields.items() if value for part in (name, str(value))],
     }
     said = {name: value for name, value in options.items() if value}

@@ -24,6 +24,8 @@ class Fetched(NamedTuple):
     deliveries: list[Delivery]
     due_in_ms: int | None
     """Until the next delayed job is due; None where none waits."""
+    is_watched: bool = False
+    """Somebody wants to hear of jobs that are taken: `streams.events.tell_started`."""
 
 
 async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served: int) -> Fetched:
@@ -33,16 +35,16 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
     jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
-    due_in_ms, rows = await server.run(
+    due_in_ms, rows, is_watched = await server.run(
         _FETCH,
-        keys={**keys.streams, "delayed": keys.delayed},
+        keys={**keys.streams, "delayed": keys.delayed, "watchers": keys.watchers},
         args={"consumer": consumer, "slots": min(slots, FETCH_MAX), "served": served},
     )
     deliveries = [
         delivery_of(consumer, level, entry, deliveries, fields)
         for level, entry, deliveries, fields in rows
     ]
-    return Fetched(deliveries, due_in_ms if due_in_ms >= 0 else None)
+    return Fetched(deliveries, due_in_ms if due_in_ms >= 0 else None, bool(is_watched))
 
 
 async def wait_for_one(

@@ -77,9 +77,24 @@ class Keys:
         return self._key("cancel")
 
     @property
+    def events(self) -> str:
+        """Stream of what became of the jobs that somebody watches."""
+        return self._key("events")
+
+    @property
+    def watchers(self) -> str:
+        """Sorted set of the ids that are watched (score: until when); empty stands for all."""
+        return self._key("watchers")
+
+    @property
     def counters(self) -> str:
         """Hash of what happened how often."""
         return self._key("counters")
+
+    @property
+    def stats(self) -> str:
+        """Hash: a ring of sixty minutes, how many runs ended and how long they took."""
+        return self._key("stats")
 
     @property
     def workers(self) -> str:

@@ -216,6 +216,8 @@ async def fire(
         _TICK,
         keys={
             **keys.streams,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "schedule": keys.schedule(seen.name),
             "last_job": keys.job(seen.job),

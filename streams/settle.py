@@ -72,6 +72,8 @@ class Outcome(NamedTuple):
     detail: bytes | str = ""
     attempt: bytes = b""
     delay_ms: int = 0
+    ran_ms: int = 0
+    """How long its handler ran; for the statistics."""
     error: str = ""
     """What failed, in one line: for logs, not for the record."""
 
@@ -128,7 +130,10 @@ async def settle(
             "delayed": keys.delayed,
             "dead": keys.dead,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
+            "stats": keys.stats,
         },
         args={
             "consumer": consumer,
@@ -156,5 +161,6 @@ def _row(keys: Keys, outcome: Outcome) -> Row:
             outcome.detail,
             outcome.attempt,
             outcome.delay_ms,
+            outcome.ran_ms,
         ),
     )

@@ -17,6 +17,7 @@ from consumers.metrics import Metrics
 from consumers.orphans import Orphans
 from consumers.outage import Outage
 from consumers.pool import Pool
+from consumers.starts import Starts
 from streams.fetch import FETCH_MAX, fetch
 from streams.job import Delivery
 from streams.keys import Keys
@@ -66,6 +67,7 @@ class Fetcher:
             "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
         )
         self._served = 0
+        self._starts = Starts(server, keys)
         self._loop = asyncio.get_running_loop()
 
     async def run(self, pool: Pool, stopping: anyio.Event) -> None:
@@ -126,7 +128,7 @@ class Fetcher:
             self._inflight.release(slots)
 
     async def _fetch(self, slots: int) -> list[Delivery]:
-        deliveries, due_in_ms = await fetch(
+        deliveries, due_in_ms, self._starts.is_watched = await fetch(
             self._server, self._keys, self._consumer, slots=slots, served=self._served
         )
         self._served += len(deliveries)
@@ -136,6 +138,7 @@ class Fetcher:
     def _start(self, deliveries: list[Delivery], pool: Pool) -> None:
         if deliveries:
             failpoint("after_fetch")
+        self._starts.begin(deliveries)
         for delivery in deliveries:
             pool.start(delivery)
 

@@ -5,6 +5,10 @@ local EVENTS_MAX = 10000
 local is_watched = redis.call('EXISTS', watchers) == 1
 local all_watched = is_watched and redis.call('ZSCORE', watchers, '')
 
+local function watched(id)
+  return is_watched and (all_watched or redis.call('ZSCORE', watchers, id))
+end
+
 -- An event that cannot be written does not break the transition that it tells of.
 local function announce(said)
   redis.pcall('XADD', events, 'MAXLEN', '~', EVENTS_MAX, '*', unpack(said))
@@ -12,8 +16,7 @@ end
 
 -- To be called when the record tells it: kind, attempt and tenant are taken from there.
 local function tell(job, id, event, state, name, value)
-  if not is_watched then return end
-  if not all_watched and not redis.call('ZSCORE', watchers, id) then return end
+  if not watched(id) then return end
   local known = redis.call('HMGET', job, 'kind', 'attempt', 'tenant')
   local said = { 'id', id, 'event', event, 'state', state,
     'kind', known[1] or '', 'attempt', known[2] or '1' }

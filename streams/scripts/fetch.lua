@@ -3,11 +3,11 @@
 -- level first (low, normal, high in turn), so that none starves: a level with work gets
 -- at least one of thirty slots.
 -- It also says when the next delayed job is due, so that nobody has to ask for that alone.
--- keys: critical high normal low delayed
+-- keys: critical high normal low delayed watchers
 -- args: consumer slots served
 -- include: _levels _now _fields
 -- flags: allow-oom
--- returns: {ms until the next delayed job is due (0: it is, -1: none waits), rows {level, entry, deliveries, fields}}
+-- returns: {ms until the next delayed job is due (0: it is, -1: none waits), rows {level, entry, deliveries, fields}, 1 where somebody watches jobs}
 local GUARANTEE = 10
 local TURNS = { 4, 3, 2 }
 local budget = tonumber(slots)
@@ -62,4 +62,4 @@ for level = 1, #LEVELS do
   if budget > 0 then take_new(level, budget) end
 end
 local next_one = redis.call('ZRANGEBYSCORE', delayed, '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-return { next_one[2] and math.max(0, tonumber(next_one[2]) - now_ms()) or -1, taken }
+return { next_one[2] and math.max(0, tonumber(next_one[2]) - now_ms()) or -1, taken, redis.call('EXISTS', watchers) }

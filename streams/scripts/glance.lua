@@ -1,9 +1,9 @@
 -- Where jobs are, and up to which event that is told by it. Reads only.
 -- keys: critical high normal low events | job
 -- args:
--- include: _levels _pending _last_event
+-- include: _levels _now _pending _last_event
 -- flags: no-writes
--- returns: {id of the last event, rows {state, kind, attempt, tenant, cause, due_ms, progress, progress_ms}}; no record: all are nil
+-- returns: {id of the last event, now ms, rows {state, kind, attempt, tenant, cause, due_ms, progress, progress_ms}}; no record: all are nil
 local function state_of(known)
   if known[1] ~= 'ready' then return known[1] end
   for level, name in ipairs(LEVEL_NAMES) do
@@ -22,4 +22,4 @@ for i = 1, rows do
   known[1] = state_of(known)
   answers[i] = { unpack(known, 1, 8) }
 end
-return { last_event(), answers }
+return { last_event(), now_ms(), answers }

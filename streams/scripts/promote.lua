@@ -1,7 +1,7 @@
 -- Moves jobs whose time has come into their streams.
--- keys: critical high normal low delayed dead counters | job body history unique_key
+-- keys: critical high normal low delayed dead events watchers counters | job body history unique_key
 -- args: dead_ttl_ms | id unique
--- include: _levels _now _fields _history _leave _bury _lose _pass_oom
+-- include: _levels _now _events _fields _history _leave _bury _lose _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not due any more, 1 promoted, 2 dead (its body was gone)
 local GONE, PROMOTED, DEAD = 0, 1, 2
@@ -41,6 +41,7 @@ for i = 1, rows do
       redis.call('HSET', job, 'state', 'ready', 'id', id, 'kind', field(fields, 'kind') or '',
         'priority', LEVEL_NAMES[level], 'entry', entry)
       redis.call('DEL', body)
+      tell(job, id, 'promoted', 'ready')
       answers[i] = PROMOTED
       moved = moved + 1
     else

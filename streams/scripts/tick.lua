@@ -4,9 +4,9 @@
 -- made its plan: where the schedule was edited, paused, removed or moved since, nothing
 -- happens. A job that is asked for beside the ticks comes with the last tick again.
 -- `overlap` 0: not while the last job of the schedule has not ended; that tick is left out.
--- keys: critical high normal low counters schedule last_job job unique_key
+-- keys: critical high normal low events watchers counters schedule last_job job unique_key
 -- args: version last_ms last_id tick_ms overlap attempts_default id level kind payload options
--- include: _levels _now _add
+-- include: _levels _now _events _add
 -- returns: {code, text}: 0 old plan, 1 ready + entry, 2 exists + id, 3 left out + id of the job that has not ended, 4 left out + id of the job that has its unique slot
 local OLD_PLAN, READY, EXISTS, OVERLAP, TAKEN = 0, 1, 2, 3, 4
 local ENDED = { completed = true, dead = true, cancelled = true }
@@ -33,6 +33,7 @@ end
 
 local entry = add(job, id, tonumber(level), kind, payload, wish, now_ms())
 take_slot(job, unique_key, id, wish)
+tell_of_new(job, id)
 redis.call('HSET', schedule, 'last_ms', tick_ms, 'job', id)
 redis.call('HINCRBY', schedule, 'fired', 1)
 redis.call('HINCRBY', counters, 'enqueued', 1)

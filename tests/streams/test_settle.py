@@ -602,3 +602,85 @@ async def test_records_end_when_the_retention_says(queue: QueueUnderTest) -> Non
         await queue.settle(await taken(queue), verdict, retention=short)
         while await queue.client.exists(queue.keys.job("a"), queue.keys.history("a")):
             await anyio.lowlevel.checkpoint()
+
+
+async def test_many_ends_of_several_levels_go_together_whatever_else_the_consumer_has(
+    queue: QueueUnderTest,
+) -> None:
+    for level in LEVELS:
+        await queue.add(*[job(id=f"{level.value}-{n}", priority=level) for n in range(24)])
+    held = await queue.fetch()
+    assert len(held) == 4 * 24
+    # The newest few: far behind what one look from the oldest on shows.
+    chosen = [each for each in held if int(each.id.rpartition("-")[2]) >= 21]
+
+    answers = await queue.settle_all([Outcome(each, Verdict.COMPLETED) for each in chosen])
+
+    assert answers == [RECORDED] * len(chosen)
+    assert [await queue.client.xlen(queue.keys.stream(level)) for level in LEVELS] == [21] * 4
+    assert [len(await queue.pending(level)) for level in LEVELS] == [21] * 4
+
+
+async def test_statistics_count_runs_that_ended_and_how_long_they_took(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(*[job(id=f"{n}") for n in range(6)])
+    held = await queue.fetch()
+    verdicts = [
+        (Verdict.COMPLETED, 0),
+        (Verdict.COMPLETED, 1),
+        (Verdict.COMPLETED, 1000),
+        (Verdict.RETRY, 1000),
+        (Verdict.DEAD, 2**40),
+        (Verdict.RELEASED, 7),
+    ]
+
+    await queue.settle_all(
+        [
+            Outcome(each, verdict, attempt=row(1), ran_ms=ran_ms)
+            for each, (verdict, ran_ms) in zip(held, verdicts, strict=True)
+        ]
+    )
+
+    found: Any = await queue.client.hgetall(queue.keys.stats)
+    [slot] = [name for name in found if b":" not in name]
+    assert int(found.pop(slot)) % 60 == int(slot)
+    # log2(1000) is 9.97: bin 1 + 39.
+    assert {name.partition(b":")[2].decode(): int(value) for name, value in found.items()} == {
+        "completed": 3,
+        "failed": 2,
+        "ms": 2001 + 2**40,
+        "b0": 1,
+        "b1": 1,
+        "b40": 2,
+        "b107": 1,
+    }
+
+
+async def test_a_minute_of_the_statistics_takes_the_place_of_the_one_an_hour_before(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.client.hset(
+        queue.keys.stats,
+        mapping={f"{slot}{name}": 5 for slot in range(60) for name in ("", ":b3", ":failed")},
+    )
+
+    await queue.settle(await taken(queue), Verdict.COMPLETED)
+
+    found: Any = await queue.client.hgetall(queue.keys.stats)
+    [slot] = [name.decode() for name, value in found.items() if int(value) > 5]
+    assert {name.decode() for name in found if name.startswith(f"{slot}:".encode())} == {
+        f"{slot}:completed",
+        f"{slot}:ms",
+        f"{slot}:b0",
+    }
+    assert len(found) == 59 * 3 + 4
+
+
+async def test_the_history_of_a_job_that_was_handed_back_has_the_life_of_its_record(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.settle(await taken(queue), Verdict.RELEASED)
+    await queue.settle(await queue.fetch_one(), Verdict.COMPLETED)
+
+    assert 0 < await queue.client.pttl(queue.keys.history("a")) <= RETENTION.ended_ttl_ms
