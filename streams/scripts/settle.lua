@@ -13,24 +13,17 @@ local function token_of(entry, deliveries)
   return entry .. '|' .. consumer .. '|' .. deliveries
 end
 
--- What this consumer has in the streams, from its oldest on, by one look a stream for all
--- rows; what lies beyond is looked for alone.
-local function look_at_all()
-  local wanted, held = { 0, 0, 0, 0 }, { {}, {}, {}, {} }
-  for i = 1, rows do
-    local level = tonumber((row_args(i)))
-    wanted[level] = wanted[level] + 1
-  end
-  for level, stream in ipairs(LEVELS) do
-    local found = wanted[level] > 1
-      and redis.pcall('XPENDING', stream, GROUP, '-', '+', 2 * wanted[level], consumer)
-    for _, row in ipairs(found or {}) do held[level][row[1]] = row[4] end
-  end
-  return held
+-- What this consumer has in a stream, from its oldest on: one look for all rows, and what
+-- lies beyond it is looked for alone.
+local held = {}
+local function look_at(level)
+  local found = redis.pcall('XPENDING', LEVELS[level], GROUP, '-', '+', 2 * rows, consumer)
+  held[level] = {}
+  for _, row in ipairs(found) do held[level][row[1]] = row[4] end
 end
 
-local held = look_at_all()
 local function is_mine(level, entry, deliveries)
+  if not held[level] then look_at(level) end
   local count = held[level][entry]
   if count then return count == tonumber(deliveries) end
   return owned(LEVELS[level], entry, consumer, deliveries)
