@@ -4,7 +4,6 @@
 -- keys: events watchers
 -- args: | id kind attempt tenant
 -- include: _events
--- flags: allow-oom
 -- returns: how many were told
 local told = 0
 for i = 1, rows do

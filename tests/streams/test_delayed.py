@@ -120,6 +120,8 @@ async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTe
             **keys.streams,
             "delayed": keys.delayed,
             "dead": keys.dead,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
         },
         args={"dead_ttl_ms": RETENTION.dead_ttl_ms},
