@@ -63,6 +63,10 @@ class Happening(StrEnum):
     DEAD = "dead"
     REPLAYED = "replayed"
     """It runs again after its death."""
+    REPRIORITISED = "reprioritised"
+    """It waits at another level."""
+    REMOVED = "removed"
+    """Somebody has taken it away, with its record: nothing can be asked of it any more."""
     OTHER = "other"
     """Something that only a newer version has a name for."""
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from streams.clear import clear
 from streams.events import (
     ALL_JOBS,
     EVENTS_MAX,
@@ -20,7 +21,10 @@ from streams.events import (
     tell_started,
     watch,
 )
+from streams.priority import Priority
 from streams.progress import note_progress
+from streams.remove import remove
+from streams.reprioritise import reprioritise
 from streams.settle import Outcome, Settled, Verdict
 from streams.state import State
 from tests.support.queues import QueueUnderTest, job, row
@@ -173,6 +177,25 @@ async def test_cancels_deaths_and_replays_are_told(queue: QueueUnderTest) -> Non
         ("cancel_asked", "running"),
         ("dead", "dead"),
         ("replayed", "ready"),
+    ]
+
+
+async def test_what_an_operator_does_to_waiting_jobs_is_told(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=name) for name in ("moved", "removed")), job(id="later", due_ms=2**50))
+    await watch_all(queue)
+
+    await reprioritise(queue.server, queue.keys, "moved", Priority.HIGH)
+    await reprioritise(queue.server, queue.keys, "later", Priority.HIGH)
+    await remove(queue.server, queue.keys, "removed")
+    async for _ in clear(queue.server, queue.keys, ended_ttl_ms=600_000):
+        pass
+
+    assert await happened(queue) == [
+        ("reprioritised", "ready"),
+        ("reprioritised", "delayed"),
+        ("removed", "cancelled"),
+        ("cancelled", "cancelled"),
+        ("cancelled", "cancelled"),
     ]
 
 
