@@ -94,7 +94,7 @@ ROLES = {
         Role(
             "producer",
             "enqueues, follows and cancels jobs with the Python client; keeps and runs schedules",
-            scripts=("enqueue", "cancel", "look", "glance", "watch", *_SCHEDULING),
+            scripts=("enqueue", "hurry", "cancel", "look", "glance", "watch", *_SCHEDULING),
             commands=("hget", "hmget", "exists", "wait", "smembers", "xrange", "xread"),
             keys=("schedules",),
             caches=True,

@@ -102,7 +102,7 @@ class JobEvent:
     tenant: str = ""
     """The `tenant_id` of its `meta`."""
     cause: str = ""
-    """Why it died."""
+    """Why it died; `expired`, where its time was over before it began."""
     due_ms: int | None = None
     """Until when it waits, if it waits for its time."""
     progress: Progress | None = None
@@ -227,7 +227,7 @@ def _seen(job_id: str, now_ms: int, row: Sequence[bytes | None]) -> JobEvent | N
         attempt=int(attempt or 1),
         at_ms=now_ms,
         tenant=(tenant or b"").decode(errors="replace"),
-        cause=(cause or b"").decode(errors="replace") if where is State.DEAD else "",
+        cause=(cause or b"").decode(errors="replace") if where.is_end else "",
         due_ms=int(due_ms) if due_ms and where is State.DELAYED else None,
         progress=progress_of(progress, int(progress_ms or 0)),
     )

@@ -129,6 +129,7 @@ async def test_the_life_of_a_job_that_fails_once_and_completes(queue: QueueUnder
         (Verdict.CRASHED, ("crashed", "delayed")),
         (Verdict.RELEASED, ("released", "ready")),
         (Verdict.CANCELLED, ("cancelled", "cancelled")),
+        (Verdict.EXPIRED, ("cancelled", "cancelled")),
         (Verdict.DEAD, ("dead", "dead")),
     ],
 )
@@ -146,7 +147,8 @@ async def test_each_way_to_end_a_delivery_is_told_and_once(
     assert answers[0] == [Settled.RECORDED]
     assert await happened(queue) == [event]
     [only] = await told(queue)
-    assert only.event.cause == ("why" if verdict is Verdict.DEAD else "")
+    causes = {Verdict.DEAD: "why", Verdict.EXPIRED: "expired"}
+    assert only.event.cause == causes.get(verdict, "")
 
 
 async def test_losses_and_hand_backs_are_told(queue: QueueUnderTest) -> None:

@@ -26,6 +26,7 @@ from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
 from streams.events import ALL_JOBS, glance, tell_started, watch
 from streams.gate import drain, reopen
+from streams.hurry import hurry
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.keys import GROUP, Keys
 from streams.listing import list_jobs
@@ -307,7 +308,7 @@ async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
             "watchers": queue.keys.watchers,
             "counters": queue.keys.counters,
         },
-        args={"dead_ttl_ms": 1},
+        args={"ended_ttl_ms": 1, "dead_ttl_ms": 1},
         rows=[_row(queue.keys, name, "") for name in names],
     )
 
@@ -385,6 +386,19 @@ async def test_pause_and_drain(queue: QueueUnderTest) -> None:
     assert await reopen(queue.server, queue.keys)
 
 
+async def test_hurry(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="later", delay_ms=60_000), job(id="over"))
+    await queue.cancel("over")
+    names = ("no", "waits", "later", "runs", "over")
+
+    moved = await hurry(queue.server, queue.keys, [(name, Priority.HIGH) for name in names])
+
+    assert moved == [False, True, True, False, False]
+    assert await hurry(queue.server, queue.keys, [("waits", Priority.NORMAL)]) == [False]
+
+
 async def test_replay_and_purge(queue: QueueUnderTest) -> None:
     await queue.add(*(job(id=name) for name in ("kept", "expired", "live", "bare", "purged")))
     for delivery in await queue.fetch():
@@ -460,7 +474,7 @@ async def test_everything_while_all_is_watched(queue: QueueUnderTest) -> None:
         "lost": 2,
         "retried": 1,
         "promoted": 4,
-        "cancelled": 2,
+        "cancelled": 3,
         **dict.fromkeys(("progress", "completed", "parked", "snoozed", "crashed"), 1),
         **dict.fromkeys(("released", "dead", "cancel_asked", "replayed"), 1),
     }
