@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 
-from streams.dead import dead_letters
 from streams.entry import derived_id
 from streams.errors import InvalidJobError, ListingError
 from streams.job import require_id
@@ -22,6 +21,7 @@ from streams.priority import LEVELS, Priority
 from streams.scripts.loader import load
 from streams.server import Server
 from streams.state import State
+from streams.why.facts import written_priority
 
 #: Jobs of one page.
 PAGE_MAX = 1000
@@ -30,7 +30,8 @@ WINDOW, WINDOW_BYTES = 100, 1024 * 1024
 #: Calls for one page; a filter that rarely fits ends a page early.
 CALLS_MAX = 100
 
-_WAITING, _RUNNING, _DELAYED = (load(f"list_{name}") for name in ("waiting", "running", "delayed"))
+_WAITING, _RUNNING = load("list_waiting"), load("list_running")
+_DELAYED, _RECORDS, _DEAD = load("list_delayed"), load("list_records"), load("list_dead")
 _CURSORS = {
     State.READY: re.compile(r"([1-4])/([123])/(-|\(?\d{1,20}-\d{1,20})"),
     State.RUNNING: re.compile(r"([1-4])/(-|\(?\d{1,20}-\d{1,20})"),
@@ -188,78 +189,91 @@ class _Reader:
     async def delayed(self) -> JobPage:
         score, job_id = self._place or ("", "")
         for _ in range(CALLS_MAX):
-            count = min(self._left, WINDOW)
+            # Of one priority are few: more are read than are wanted, and the rest is cut off.
+            count = WINDOW if self._priority else min(self._left, WINDOW)
             flat: list[bytes] = await self._server.run(
                 _DELAYED,
                 keys={"delayed": self._keys.delayed},
                 args={"score": score, "id": job_id, "count": count},
             )
             dues = [
-                (name.decode(errors="replace"), int(float(due)))
+                (_text(name), int(float(due)))
                 for name, due in zip(flat[::2], flat[1::2], strict=True)
             ]
-            self._jobs += await self._of_records(dues)
+            for job in await self._of_records(dues):
+                job_id, score = job.id, str(job.due_ms)
+                if self._priority in {None, job.priority}:
+                    self._jobs.append(job)
+                if not self._left:
+                    return self._page(f"{score}/{job_id}")
             if len(dues) < count:
                 return self._page("")
-            job_id, score = dues[-1][0], str(dues[-1][1])
-            if not self._left:
-                break
         return self._page(f"{score}/{job_id}")
 
     async def _of_records(self, dues: Sequence[tuple[str, int]]) -> list[ListedJob]:
         """Delayed jobs as their records tell of them; the keys were unknown before."""
-        fields = ("kind", "priority", "attempt", "enqueued_ms", "unique")
-        client: Any = self._server.client
-        async with client.pipeline(transaction=False) as pipe:
-            for job_id, _ in dues:
-                pipe.hmget(self._keys.job(job_id), *fields)
-                pipe.strlen(self._keys.body(job_id))
-            found = await pipe.execute() if dues else []
-        jobs: list[ListedJob] = []
-        for (job_id, due_ms), record, size in zip(dues, found[::2], found[1::2], strict=True):
-            kind, level, attempt, enqueued_ms, unique = (_text(each or b"") for each in record)
-            priority = Priority(level) if level in LEVELS else Priority.NORMAL
-            if self._priority in {None, priority}:
-                jobs.append(
-                    ListedJob(
-                        id=job_id,
-                        state=State.DELAYED,
-                        priority=priority,
-                        kind=kind,
-                        attempt=_number(attempt) or 1,
-                        enqueued_ms=_number(enqueued_ms),
-                        payload_bytes=size,
-                        unique=unique,
-                        due_ms=due_ms,
-                    )
-                )
-        return jobs
+        if not dues:
+            return []
+        found = await self._server.run(
+            _RECORDS,
+            keys={},
+            args={},
+            rows=[((self._keys.job(job_id), self._keys.body(job_id)), ()) for job_id, _ in dues],
+        )
+        return [
+            ListedJob(
+                id=job_id,
+                state=State.DELAYED,
+                priority=written_priority(_text(priority)),
+                kind=_text(kind),
+                attempt=_number(_text(attempt)) or 1,
+                enqueued_ms=_number(_text(enqueued_ms)),
+                payload_bytes=size,
+                unique=_text(unique),
+                due_ms=due_ms,
+            )
+            for (job_id, due_ms), (kind, priority, attempt, enqueued_ms, unique, size) in zip(
+                dues, found, strict=True
+            )
+        ]
 
     async def dead(self) -> JobPage:
-        last = f"({self._place[0]}" if self._place else "+"
-        client, read = self._server.client, 0
-        async for letter in dead_letters(client, self._keys, last=last, newest_first=True):
-            read += 1
-            if self._priority in {None, letter.priority}:
-                fields = {name: _text(value) for name, value in letter.fields.items()}
-                self._jobs.append(
-                    ListedJob(
-                        id=letter.id,
-                        state=State.DEAD,
-                        priority=letter.priority,
-                        kind=letter.kind,
-                        attempt=_number(fields.get("attempt", "")) or 1,
-                        enqueued_ms=_number(fields.get("enqueued_ms", "")),
-                        payload_bytes=len(letter.payload),
-                        unique=letter.unique,
-                        entry=letter.dead_entry,
-                        ended_ms=letter.died_ms,
-                        cause=letter.cause,
-                    )
-                )
-            if not self._left or read == CALLS_MAX * WINDOW:
-                return self._page(letter.dead_entry)
-        return self._page("")
+        cursor = f"({self._place[0]}" if self._place else "+"
+        for _ in range(CALLS_MAX):
+            following, rows = await self._server.run(
+                _DEAD,
+                keys={"dead": self._keys.dead},
+                args={
+                    "cursor": cursor,
+                    "level": self._priority.level if self._priority else 0,
+                    "count": min(self._left, WINDOW),
+                    "bytes_max": WINDOW_BYTES,
+                },
+            )
+            cursor = following.decode()
+            self._jobs += map(_of_letter, rows)
+            if not cursor or not self._left:
+                break
+        return self._page(cursor.removeprefix("("))
+
+
+def _of_letter(row: Sequence[Any]) -> ListedJob:
+    """A dead job as its letter tells of it."""
+    level, letter, said, kind, attempt, enqueued_ms, unique, size, cause, died_ms, entry = row
+    priority, name = LEVELS[level - 1], letter.decode()
+    return ListedJob(
+        id=_text(said) or derived_id(priority, _text(entry)),
+        state=State.DEAD,
+        priority=priority,
+        kind=_text(kind),
+        attempt=_number(_text(attempt)) or 1,
+        enqueued_ms=_number(_text(enqueued_ms)),
+        payload_bytes=size,
+        unique=_text(unique),
+        entry=name,
+        ended_ms=_number(_text(died_ms)) or int(name.partition("-")[0]),
+        cause=_text(cause),
+    )
 
 
 def _of_entry(row: Sequence[Any], state: State) -> ListedJob:

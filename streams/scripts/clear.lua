@@ -24,7 +24,8 @@ local function clear_entry(i, level)
   local stream = LEVELS[level]
   local row = pending_row(stream, entry)
   if row and not is_nobody(row[2]) then
-    if ask ~= '1' then return RUNS end
+    -- Without its body nobody knows which job this is.
+    if ask ~= '1' or not has_body(stream, entry) then return RUNS end
     redis.call('SADD', cancel, id)
     return ASKED
   end
