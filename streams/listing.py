@@ -8,20 +8,15 @@ records are looked up by id.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from streams.entry import derived_id
-from streams.errors import InvalidJobError, ListingError
-from streams.job import require_id
+from streams.errors import ListingError
 from streams.keys import Keys
+from streams.listed import JobPage, ListedJob, of_entry, of_letter, of_record
 from streams.priority import LEVELS, Priority
 from streams.scripts.loader import load
 from streams.server import Server
 from streams.state import State
-from streams.why.facts import written_priority
 
 #: Jobs of one page.
 PAGE_MAX = 1000
@@ -40,42 +35,6 @@ _CURSORS = {
 }
 #: States that have a list.
 LISTED = tuple(_CURSORS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedJob:
-    """One job of a list: what its state says of it, and no payload."""
-
-    id: str
-    state: State
-    priority: Priority
-    kind: str
-    attempt: int
-    enqueued_ms: int | None
-    payload_bytes: int = 0
-    unique: str = ""
-    entry: str = ""
-    """Its place in a stream; of a dead job the name of its letter."""
-    handed_back: bool = False
-    owner: str = ""
-    silent_ms: int | None = None
-    """Since its consumer was heard, where one has it."""
-    deliveries: int = 0
-    due_ms: int | None = None
-    ended_ms: int | None = None
-    cause: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    """A part of a list; no cursor at its end. Fewer jobs than were asked for are no end."""
-
-    jobs: tuple[ListedJob, ...]
-    next_cursor: str
-
-    def to_json(self) -> bytes:
-        """One JSON object."""
-        return orjson.dumps(self, option=orjson.OPT_INDENT_2)
 
 
 async def list_jobs(
@@ -160,7 +119,7 @@ class _Reader:
                 },
             )
             cursor = following.decode()
-            self._jobs += [_of_entry(row, State.READY) for row in rows]
+            self._jobs += [of_entry(row, State.READY) for row in rows]
             if not level or not self._left:
                 break
         return self._page(f"{level}/{part}/{cursor}" if level else "")
@@ -172,7 +131,7 @@ class _Reader:
                 _RUNNING, keys=self._keys.streams, args=self._window(level, cursor)
             )
             cursor = following.decode()
-            self._jobs += [_of_entry(row, State.RUNNING) for row in rows]
+            self._jobs += [of_entry(row, State.RUNNING) for row in rows]
             if not level or not self._left:
                 break
         return self._page(f"{level}/{cursor}" if level else "")
@@ -197,45 +156,31 @@ class _Reader:
                 args={"score": score, "id": job_id, "count": count},
             )
             dues = [
-                (_text(name), int(float(due)))
+                (name.decode(errors="replace"), int(float(due)))
                 for name, due in zip(flat[::2], flat[1::2], strict=True)
             ]
-            for job in await self._of_records(dues):
-                job_id, score = job.id, str(job.due_ms)
-                if self._priority in {None, job.priority}:
-                    self._jobs.append(job)
+            found = await self._records(dues)
+            for (job_id, due_ms), record in zip(dues, found, strict=True):
+                score = str(due_ms)
+                if record:
+                    self._jobs.append(of_record(job_id, due_ms, record))
                 if not self._left:
                     return self._page(f"{score}/{job_id}")
             if len(dues) < count:
                 return self._page("")
         return self._page(f"{score}/{job_id}")
 
-    async def _of_records(self, dues: Sequence[tuple[str, int]]) -> list[ListedJob]:
-        """Delayed jobs as their records tell of them; the keys were unknown before."""
+    async def _records(self, dues: Sequence[tuple[str, int]]) -> list[Sequence[Any]]:
+        """What the records tell, nothing of other levels; their keys were unknown before."""
         if not dues:
             return []
-        found = await self._server.run(
+        found: list[Sequence[Any]] = await self._server.run(
             _RECORDS,
             keys={},
-            args={},
+            args={"wanted": self._priority.value if self._priority else ""},
             rows=[((self._keys.job(job_id), self._keys.body(job_id)), ()) for job_id, _ in dues],
         )
-        return [
-            ListedJob(
-                id=job_id,
-                state=State.DELAYED,
-                priority=written_priority(_text(priority)),
-                kind=_text(kind),
-                attempt=_number(_text(attempt)) or 1,
-                enqueued_ms=_number(_text(enqueued_ms)),
-                payload_bytes=size,
-                unique=_text(unique),
-                due_ms=due_ms,
-            )
-            for (job_id, due_ms), (kind, priority, attempt, enqueued_ms, unique, size) in zip(
-                dues, found, strict=True
-            )
-        ]
+        return found
 
     async def dead(self) -> JobPage:
         cursor = f"({self._place[0]}" if self._place else "+"
@@ -251,66 +196,7 @@ class _Reader:
                 },
             )
             cursor = following.decode()
-            self._jobs += map(_of_letter, rows)
+            self._jobs += map(of_letter, rows)
             if not cursor or not self._left:
                 break
         return self._page(cursor.removeprefix("("))
-
-
-def _of_letter(row: Sequence[Any]) -> ListedJob:
-    """A dead job as its letter tells of it."""
-    level, letter, said, kind, attempt, enqueued_ms, unique, size, cause, died_ms, entry = row
-    priority, name = LEVELS[level - 1], letter.decode()
-    return ListedJob(
-        id=_text(said) or derived_id(priority, _text(entry)),
-        state=State.DEAD,
-        priority=priority,
-        kind=_text(kind),
-        attempt=_number(_text(attempt)) or 1,
-        enqueued_ms=_number(_text(enqueued_ms)),
-        payload_bytes=size,
-        unique=_text(unique),
-        entry=name,
-        ended_ms=_number(_text(died_ms)) or int(name.partition("-")[0]),
-        cause=_text(cause),
-    )
-
-
-def _of_entry(row: Sequence[Any], state: State) -> ListedJob:
-    """A job as its entry tells of it, and its pending row where it has one."""
-    level, entry, said, kind, attempt, enqueued_ms, unique, size, *more = row
-    priority, place = LEVELS[level - 1], entry.decode()
-    owner, silent_ms, deliveries = more if state is State.RUNNING else (b"", None, 0)
-    return ListedJob(
-        id=_id_of(priority, place, _text(said)),
-        state=state,
-        priority=priority,
-        kind=_text(kind),
-        attempt=_number(_text(attempt)) or 1,
-        enqueued_ms=_number(_text(enqueued_ms)) or int(place.partition("-")[0]),
-        payload_bytes=size,
-        unique=_text(unique),
-        entry=place,
-        handed_back=state is State.READY and bool(more),
-        owner=_text(owner),
-        silent_ms=silent_ms,
-        deliveries=deliveries,
-    )
-
-
-def _id_of(priority: Priority, entry: str, said: str) -> str:
-    """The id of the job in an entry, as workers read it: one that cannot be is none."""
-    try:
-        require_id(said)
-    except InvalidJobError:
-        return derived_id(priority, entry)
-    return said
-
-
-def _text(value: bytes) -> str:
-    return value.decode(errors="replace")
-
-
-def _number(text: str) -> int | None:
-    # 16 digits hold every number that a script writes.
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None  # noqa: PLR2004 - above

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from streams.errors import ListingError
 from streams.keys import GROUP
-from streams.listing import LISTED, ListedJob, list_jobs
+from streams.listed import ListedJob
+from streams.listing import LISTED, list_jobs
 from streams.priority import LEVELS, Priority
 from streams.settle import Outcome, Verdict
 from streams.state import State
