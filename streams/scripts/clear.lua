@@ -26,8 +26,7 @@ local function clear_entry(i, level)
   if not has_body(stream, entry) then return GONE end
   local row = pending_row(stream, entry)
   if row and not is_nobody(row[2]) then
-    -- Without its body nobody knows which job this is.
-    if ask ~= '1' or not has_body(stream, entry) then return RUNS end
+    if ask ~= '1' then return RUNS end
     redis.call('SADD', cancel, id)
     return ASKED
   end
