@@ -10,13 +10,18 @@ from streams.durability import Reached
 from streams.enqueue import BATCH_BYTES_MAX, BATCH_MAX, Acceptance, Enqueued
 from streams.job import NewJob
 
+#: What keeps a job out: the queue is full, or somebody drains it.
+REFUSED = frozenset({Acceptance.FULL, Acceptance.CLOSED})
 #: A job of a slow source waits so long for others that go with it.
 LINGER_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What became of many jobs: how many are new, were there before, or found no room."""
+    """What became of many jobs: how many are new, were there before, or were refused.
+
+    They are refused by a queue that holds as many jobs as it may, or drains.
+    """
 
     accepted: int = 0
     existing: int = 0
@@ -35,12 +40,12 @@ class BatchReport:
     def with_answers(self, answers: Sequence[Enqueued]) -> "BatchReport":
         """The report with those of one more call."""
         new = sum(answer.is_new for answer in answers)
-        full = sum(answer.acceptance is Acceptance.FULL for answer in answers)
+        refused = sum(answer.acceptance in REFUSED for answer in answers)
         return replace(
             self,
             accepted=self.accepted + new,
-            existing=self.existing + len(answers) - new - full,
-            refused=self.refused + full,
+            existing=self.existing + len(answers) - new - refused,
+            refused=self.refused + refused,
             resent=self.resent + sum(answer.resent for answer in answers),
         )
 

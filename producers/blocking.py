@@ -10,6 +10,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import JsonValue
 
 from producers.batch import BatchReport
+from producers.blockingmanager import BlockingQueueManager
 from producers.client import Producer
 from producers.handle import JobHandle
 from producers.order import Options
@@ -93,6 +94,10 @@ class BlockingProducer:
     def cancel(self, job_id: str) -> Cancellation:
         """End a job; as `Producer.cancel`."""
         return self._portal.call(self._jobs.cancel, job_id)
+
+    def manager(self) -> BlockingQueueManager:
+        """Whoever manages this queue; as `Producer.manager`."""
+        return BlockingQueueManager(self._portal, self._jobs.manager())
 
     def job(self, job_id: str) -> "BlockingJobHandle":
         """A handle for the job *job_id*; nothing is asked yet."""

@@ -11,8 +11,9 @@ from typing import Self, Unpack
 
 from pydantic import JsonValue
 
-from producers.batch import BatchReport, calls_of
+from producers.batch import REFUSED, BatchReport, calls_of
 from producers.handle import JobHandle
+from producers.manager import QueueManager
 from producers.order import Options, new_job
 from producers.payloads.base import Payload
 from producers.sending import Sender
@@ -20,7 +21,7 @@ from streams.cancel import Cancellation
 from streams.connection import connected
 from streams.durability import FAST, Durability, Reached, require_reachable, secure
 from streams.enqueue import Acceptance, Enqueued
-from streams.errors import QueueFullError
+from streams.errors import QueueDrainingError, QueueFullError
 from streams.job import NewJob
 from streams.jobs import JobView
 from streams.keys import Keys
@@ -84,6 +85,7 @@ class Producer:
         Raises:
             QueueFullError: the queue holds as many jobs as it may; with *wait*
                 `QueueStayedFullError`, which is a `TimeoutError` too.
+            QueueDrainingError: somebody drains the queue; it takes no new jobs.
             InvalidJobError: an option or the payload's size is out of its range.
             AnswerLostError: Redis was not heard; sending the same id again is safe.
             DurabilityError: the server cannot say so; nothing was sent.
@@ -93,6 +95,9 @@ class Producer:
             [answer] = await self._send([job], wait)
         else:
             answer = await self._send_securely(job, wait, durability)
+        if answer.stop is not None:
+            stop = answer.stop
+            raise QueueDrainingError(self.queue, stop.by, stop.since_ms, str(stop))
         if answer.acceptance is Acceptance.FULL:
             raise QueueFullError(self.queue, answer.length, self._length_max)
         if answer.resent and "id" not in options and answer.id == job.id:
@@ -113,7 +118,7 @@ class Producer:
         async with self._server.apart() as server:
             await require_reachable(server.client, durability)
             [answer] = await self._send([job], wait, server)
-            if answer.acceptance is Acceptance.FULL:
+            if answer.acceptance in REFUSED:
                 return answer
             has_written = answer.is_new and not answer.resent
             reached = await secure(server.client, self._keys, durability, has_written=has_written)
@@ -132,10 +137,10 @@ class Producer:
         While the server has three calls the next one is made ready. *progress* is called
         with what is known so far after the answer to each call.
 
-        A job that finds the queue full is refused and counted; the others go in. With *wait*
-        none is refused: the next one is sent when there is room, one call after the other,
-        and only where nothing could go in for so long is that an error. *durability* is
-        waited for once, after the last job.
+        A job that finds the queue full or draining is refused and counted; the others go in.
+        With *wait* a full queue refuses none: the next one is sent when there is room, one
+        call after the other, and only where nothing could go in for so long is that an
+        error. *durability* is waited for once, after the last job.
 
         Raises:
             QueueStayedFullError: with *wait*: there was no room for so long.
@@ -179,6 +184,10 @@ class Producer:
     def job(self, job_id: str) -> JobHandle:
         """A handle for the job *job_id*; nothing is asked yet."""
         return JobHandle(self._server, self._keys, job_id)
+
+    def manager(self) -> QueueManager:
+        """Whoever manages this queue: pauses, lists, clears it, and more; nothing is asked yet."""
+        return QueueManager(self._server, self.queue)
 
     async def get(self, job_id: str) -> JobView:
         """Everything that is known of a job.

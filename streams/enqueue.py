@@ -7,6 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from streams.durability import Reached
+from streams.gate import Stop, stop_of
 from streams.hurry import hurry
 from streams.job import ATTEMPTS_DEFAULT, NewJob
 from streams.keys import Keys
@@ -35,6 +36,8 @@ class Acceptance(Enum):
     """Another live job holds the unique key: nothing was added."""
     FULL = 5
     """The queue holds as many jobs as it may: nothing was added."""
+    CLOSED = 6
+    """The queue drains and takes no new jobs: nothing was added."""
 
 
 class Enqueued(NamedTuple):
@@ -52,6 +55,8 @@ class Enqueued(NamedTuple):
     """The first answer was lost: what exists may have come with that call."""
     reached: Reached | None = None
     """How safe the job is, where more was asked than the server does for every write."""
+    stop: Stop | None = None
+    """Who closed the queue, where it drains."""
 
     @property
     def is_new(self) -> bool:
@@ -79,7 +84,12 @@ async def enqueue(
         return []
     told = await server.run(
         _ENQUEUE,
-        keys={**keys.streams, "delayed": keys.delayed, "counters": keys.counters},
+        keys={
+            **keys.streams,
+            "delayed": keys.delayed,
+            "counters": keys.counters,
+            "gate": keys.gate,
+        },
         args={"length_max": length_max, "attempts_default": ATTEMPTS_DEFAULT},
         rows=[_row(keys, job) for job in jobs],
     )
@@ -97,7 +107,7 @@ async def enqueue(
 
 def _may_outrun(job: NewJob, answer: Enqueued, level: bytes = b"") -> bool:
     """True where the job that was there is less urgent than *job*, as far as is known."""
-    if answer.acceptance is Acceptance.FULL:
+    if answer.acceptance not in {Acceptance.EXISTS, Acceptance.UNIQUE_TAKEN}:
         return False
     lowest = Priority(level.decode()) if level else Priority.LOW
     return job.priority.level < lowest.level
@@ -150,6 +160,8 @@ def _enqueued(job: NewJob, code: int, text: bytes) -> Enqueued:
     acceptance = Acceptance(code)
     if acceptance in {Acceptance.EXISTS, Acceptance.UNIQUE_TAKEN}:
         return Enqueued(text.decode(), acceptance)
+    if acceptance is Acceptance.CLOSED:
+        return Enqueued(job.id, acceptance, stop=stop_of(text))
     length = int(text) if acceptance is Acceptance.FULL else 0
     was_due = acceptance is Acceptance.READY and job.due_ms > 0
     return Enqueued(job.id, acceptance, length, was_due)
