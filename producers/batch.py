@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from streams.durability import Reached
-from streams.enqueue import BATCH_BYTES_MAX, BATCH_MAX, Acceptance, Enqueued
+from streams.enqueue import BATCH_BYTES_MAX, BATCH_MAX, Enqueued
 from streams.job import NewJob
 
 #: What keeps a job out: the queue is full, or somebody drains it.
@@ -40,7 +40,7 @@ class BatchReport:
     def with_answers(self, answers: Sequence[Enqueued]) -> "BatchReport":
         """The report with those of one more call."""
         new = sum(answer.is_new for answer in answers)
-        refused = sum(answer.acceptance in REFUSED for answer in answers)
+        refused = sum(answer.acceptance.is_refusal for answer in answers)
         return replace(
             self,
             accepted=self.accepted + new,

@@ -95,11 +95,11 @@ class Producer:
             [answer] = await self._send([job], wait)
         else:
             answer = await self._send_securely(job, wait, durability)
+        if answer.acceptance is Acceptance.FULL:
+            raise QueueFullError(self.queue, answer.length, self._length_max)
         if answer.stop is not None:
             stop = answer.stop
             raise QueueDrainingError(self.queue, stop.by, stop.since_ms, str(stop))
-        if answer.acceptance is Acceptance.FULL:
-            raise QueueFullError(self.queue, answer.length, self._length_max)
         if answer.resent and "id" not in options and answer.id == job.id:
             # Nobody else knows this id: it came with the call whose answer was lost.
             return answer._replace(acceptance=_as_new(answer.acceptance, job))
@@ -118,7 +118,7 @@ class Producer:
         async with self._server.apart() as server:
             await require_reachable(server.client, durability)
             [answer] = await self._send([job], wait, server)
-            if answer.acceptance in REFUSED:
+            if answer.acceptance.is_refusal:
                 return answer
             has_written = answer.is_new and not answer.resent
             reached = await secure(server.client, self._keys, durability, has_written=has_written)
@@ -139,9 +139,9 @@ class Producer:
         known so far after the answer to each call.
 
         A job that finds the queue full or draining is refused and counted; the others go in.
-        With *wait* a full queue refuses none: the next one is sent when there is room, one
-        call after the other, and only where nothing could go in for so long is that an
-        error. *durability* is waited for once, after the last job.
+        With *wait* none is refused by a full one: the next is sent when there is room, one call
+        after the other, and only where nothing could go in for so long is that an error.
+        *durability* is waited for once, after the last job.
 
         Raises:
             QueueStayedFullError: with *wait*: there was no room for so long.

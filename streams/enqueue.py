@@ -39,6 +39,11 @@ class Acceptance(Enum):
     CLOSED = 6
     """The queue drains and takes no new jobs: nothing was added."""
 
+    @property
+    def is_refusal(self) -> bool:
+        """True where the job is not in the queue, and no other in its place."""
+        return self is Acceptance.FULL or self is Acceptance.CLOSED
+
 
 class Enqueued(NamedTuple):
     """The answer to one job: its id, or that of the job that was there before."""
@@ -107,7 +112,7 @@ async def enqueue(
 
 def _may_outrun(job: NewJob, answer: Enqueued, level: bytes = b"") -> bool:
     """True where the job that was there is less urgent than *job*, as far as is known."""
-    if answer.acceptance not in {Acceptance.EXISTS, Acceptance.UNIQUE_TAKEN}:
+    if answer.acceptance.is_refusal:
         return False
     lowest = Priority(level.decode()) if level else Priority.LOW
     return job.priority.level < lowest.level

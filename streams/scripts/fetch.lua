@@ -3,8 +3,7 @@
 -- level first (low, normal, high in turn), so that none starves: a level with work gets
 -- at least one of thirty slots.
 -- It also says when the next delayed job is due, and what its clock shows, so that nobody has
--- to ask for that alone.
--- Of a paused level nothing is handed out, neither new nor handed back.
+-- to ask for that alone. Of a paused level nothing is handed out, neither new nor handed back.
 -- keys: critical high normal low delayed gate
 -- args: consumer slots served
 -- include: _levels _now _fields _gate

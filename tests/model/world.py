@@ -433,7 +433,7 @@ class World:
         ended = asked = 0
         for life in here:
             if life.runs:
-                if running:
+                if running and not life.body_gone:
                     self.wanted.add(life.id)
                     asked += 1
             elif life.state == DELAYED or not life.body_gone:

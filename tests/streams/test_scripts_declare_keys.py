@@ -346,19 +346,6 @@ async def test_reprioritise(queue: QueueUnderTest) -> None:
     assert (await queue.reprioritise("waits", Priority.LOW)).value == 4
 
 
-async def test_hurry(queue: QueueUnderTest) -> None:
-    await queue.add(job(id="runs"))
-    await queue.fetch_one()
-    await queue.add(job(id="waits"), job(id="later", delay_ms=60_000), job(id="over"))
-    await queue.cancel("over")
-    names = ("no", "waits", "later", "runs", "over")
-
-    moved = await hurry(queue.server, queue.keys, [(name, Priority.HIGH) for name in names])
-
-    assert moved == [False, True, True, False, False]
-    assert await hurry(queue.server, queue.keys, [("waits", Priority.NORMAL)]) == [False]
-
-
 async def test_list_clear_and_remove(queue: QueueUnderTest) -> None:
     await queue.add(*(job(id=f"{n}", unique=f"{n}") for n in range(6)))
     runs, back, suspect, dead = await queue.fetch(slots=4)
@@ -392,6 +379,19 @@ async def test_pause_and_drain(queue: QueueUnderTest) -> None:
     assert await drain(queue.server, queue.keys)
     assert not (await queue.add(job(id="b")))[0].is_new
     assert await reopen(queue.server, queue.keys)
+
+
+async def test_hurry(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="later", delay_ms=60_000), job(id="over"))
+    await queue.cancel("over")
+    names = ("no", "waits", "later", "runs", "over")
+
+    moved = await hurry(queue.server, queue.keys, [(name, Priority.HIGH) for name in names])
+
+    assert moved == [False, True, True, False, False]
+    assert await hurry(queue.server, queue.keys, [("waits", Priority.NORMAL)]) == [False]
 
 
 async def test_replay_and_purge(queue: QueueUnderTest) -> None:
