@@ -10,8 +10,6 @@ from streams.durability import Reached
 from streams.enqueue import BATCH_BYTES_MAX, BATCH_MAX, Enqueued
 from streams.job import NewJob
 
-#: What keeps a job out: the queue is full, or somebody drains it.
-REFUSED = frozenset({Acceptance.FULL, Acceptance.CLOSED})
 #: A job of a slow source waits so long for others that go with it.
 LINGER_S = 0.1
 

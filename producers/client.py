@@ -11,7 +11,7 @@ from typing import Self, Unpack
 
 from pydantic import JsonValue
 
-from producers.batch import REFUSED, BatchReport, calls_of
+from producers.batch import BatchReport, calls_of
 from producers.handle import JobHandle
 from producers.manager import QueueManager
 from producers.order import Options, new_job
