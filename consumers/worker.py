@@ -26,6 +26,7 @@ from consumers.pool import Pool
 from consumers.presence import leave, prepare
 from consumers.registry import Registry
 from consumers.retry import RetryPolicy
+from consumers.roles.admitter import Admitter
 from consumers.roles.claimer import Claimer
 from consumers.roles.comparer import compare
 from consumers.roles.fetcher import READ_TIMEOUT_S, Fetcher
@@ -218,8 +219,9 @@ class Worker:
     async def _take_jobs(
         self, server: Server, reader: Redis, pool: Pool, orphans: Orphans, ground: Ground
     ) -> None:
-        """Fetch, claim and promote until it is time to stop."""
+        """Fetch, claim, promote and admit until it is time to stop."""
         settings, log = self._settings, self._log
+        admitter = Admitter(server, self._keys, self._retention, self._metrics, log)
         fetcher = Fetcher(
             server,
             reader,
@@ -229,6 +231,7 @@ class Worker:
             orphans,
             ground,
             self._dues,
+            admitter,
             self._clock,
             self._health,
             self._metrics,
@@ -256,6 +259,7 @@ class Worker:
         async with anyio.create_task_group() as taking:
             taking.start_soon(fetcher.run, pool, stopping)
             taking.start_soon(claimer.run, pool, stopping)
+            taking.start_soon(admitter.run, stopping)
             taking.start_soon(self._brakes.run, stopping)
             taking.start_soon(
                 promote,

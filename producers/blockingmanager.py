@@ -16,7 +16,8 @@ from producers.manager import (
     QueueStatistics,
     RetryReport,
 )
-from streams.clear import Cleared
+from streams.backlog import WINDOW
+from streams.clear import UNBEGUN, Cleared
 from streams.gate import Gate
 from streams.letterfilter import LetterFilter
 from streams.listed import JobPage
@@ -66,6 +67,14 @@ class BlockingQueueManager:
         """Take new jobs again; as `QueueManager.reopen`."""
         return self._portal.call(self._manager.reopen)
 
+    def share(self, *, window: int = WINDOW) -> bool:
+        """Let tenants share the workers in turn; as `QueueManager.share`."""
+        return self._portal.call(partial(self._manager.share, window=window))
+
+    def stop_sharing(self) -> bool:
+        """Take jobs as they come; as `QueueManager.stop_sharing`."""
+        return self._portal.call(self._manager.stop_sharing)
+
     def gate(self) -> Gate:
         """What is stopped; as `QueueManager.gate`."""
         return self._portal.call(self._manager.gate)
@@ -78,7 +87,7 @@ class BlockingQueueManager:
     def clear(
         self,
         *levels: Level,
-        states: Collection[State] = (State.READY, State.DELAYED),
+        states: Collection[State] = UNBEGUN,
         progress: Callable[[Cleared], None] | None = None,
     ) -> Cleared:
         """End the jobs of *states* in *levels*; as `QueueManager.clear`."""

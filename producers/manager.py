@@ -10,7 +10,8 @@ import anyio
 
 from producers.handle import ENDED_TTL
 from streams import gate as stops
-from streams.clear import Cleared, clear
+from streams.backlog import WINDOW, share, stop_sharing
+from streams.clear import UNBEGUN, Cleared, clear
 from streams.connection import connected
 from streams.dead import dead_letters, last_letter
 from streams.depth import Depth, read_depth
@@ -120,6 +121,24 @@ class QueueManager:
         """Take new jobs again; False where it did."""
         return await stops.reopen(self._server, self._keys)
 
+    async def share(self, *, window: int = WINDOW) -> bool:
+        """Let tenants share the workers in turn; False where it was so before (two round trips).
+
+        From the answer on, a new job that finds *window* jobs in the stream of its level waits
+        for the turn of its tenant.
+
+        Raises:
+            InvalidJobError: *window* is not 1 to 10,000.
+        """
+        return await share(self._server, self._keys, window=window)
+
+    async def stop_sharing(self) -> bool:
+        """Take jobs as they come; False where it was so before.
+
+        What waits for its turn is let into the streams at once, in its order.
+        """
+        return await stop_sharing(self._server, self._keys)
+
     async def gate(self) -> Gate:
         """What is paused, and whether the queue drains; by whom, when and why."""
         return await read_gate(self._server.client, self._keys)
@@ -154,7 +173,7 @@ class QueueManager:
     async def clear(
         self,
         *levels: Level,
-        states: Collection[State] = (State.READY, State.DELAYED),
+        states: Collection[State] = UNBEGUN,
         progress: Callable[[Cleared], None] | None = None,
     ) -> Cleared:
         """End the jobs of *states* in *levels* (all, without any named), fifty a call.

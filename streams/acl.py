@@ -25,7 +25,7 @@ _JOBS = ("job", "body", "history", "unique_key")
 #: Nothing is lost with one of these: who watches looks at the records again.
 _LOOSE = ("events", "watchers")
 _WORK = (
-    *(*_STREAMS, "delayed", "wake", "dead", "cancel", "events", "watchers"),
+    *(*_STREAMS, "delayed", "backlog", "turns", "wake", "dead", "cancel", "events", "watchers"),
     *("counters", "stats", "workers", *_JOBS),
 )
 _SCHEDULES = ("schedules", "schedule")
@@ -113,6 +113,8 @@ ROLES = {
                 "progress",
                 "due",
                 "promote",
+                "next_turns",
+                "admit",
                 "retire",
             ),
             commands=(*_LOOKING, "hsetnx", "xread", "xreadgroup", "xclaim", "xgroup|create"),

@@ -35,6 +35,8 @@ async def cancel(server: Server, keys: Keys, job_id: str, *, ended_ttl_ms: int) 
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "backlog": keys.backlog,
+            "turns": keys.turns,
             "cancel": keys.cancel,
             "events": keys.events,
             "watchers": keys.watchers,

@@ -1,6 +1,6 @@
 """Ending all jobs of a queue that wait, window by window."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -16,9 +16,16 @@ from streams.state import State
 #: Jobs of one call: a millisecond of the server.
 CLEAR_MAX = 50
 #: States whose jobs can be ended.
-CLEARABLE = (State.READY, State.DELAYED, State.RUNNING)
+CLEARABLE = (State.QUEUED, State.READY, State.DELAYED, State.RUNNING)
+#: States of jobs that nobody has begun.
+UNBEGUN = (State.QUEUED, State.READY, State.DELAYED)
 
 _CLEAR = load("clear")
+#: Where jobs wait beside the streams.
+_BESIDE: dict[State, Callable[[Keys], str]] = {
+    State.DELAYED: lambda keys: keys.delayed,
+    State.QUEUED: lambda keys: keys.backlog,
+}
 
 
 class _Cleared(Enum):
@@ -53,7 +60,7 @@ async def clear(
     server: Server,
     keys: Keys,
     *,
-    states: Collection[State] = (State.READY, State.DELAYED),
+    states: Collection[State] = UNBEGUN,
     levels: Collection[Priority] = LEVELS,
     ended_ttl_ms: int,
 ) -> AsyncIterator[Cleared]:
@@ -66,15 +73,15 @@ async def clear(
         ValueError: a state whose jobs cannot be ended.
     """
     if unknown := set(states) - set(CLEARABLE):
-        raise ValueError(f"jobs are cleared that are ready, delayed or running, got {unknown}")
+        raise ValueError(
+            f"jobs are cleared that are queued, ready, delayed or running, got {unknown}"
+        )
     done = Cleared()
-    client: Any = server.client
-    seconds, micros = await client.time()
-    began_ms = seconds * 1000 + micros // 1000
+    began_ms = await _now_ms(server)
     for state in (each for each in CLEARABLE if each in states):
         windows = (
-            _delayed(server, keys, levels)
-            if state is State.DELAYED
+            _beside(server, keys, state, levels)
+            if state in _BESIDE
             else _in_streams(server, keys, state, levels, began_ms)
         )
         async for window in windows:
@@ -86,31 +93,45 @@ async def clear(
 async def _in_streams(
     server: Server, keys: Keys, state: State, levels: Collection[Priority], began_ms: int
 ) -> AsyncIterator[list[ListedJob]]:
-    """Jobs whose entries were there when the clearing began, a call's worth at a time."""
+    """Jobs that were there when the clearing began, a call's worth at a time.
+
+    Some may have come to their streams since then: their turn came, or their time.
+    """
+    last_ms = await _now_ms(server)
     for level in (each for each in LEVELS if each in levels):
         cursor, is_over = "", False
         while not is_over:
             page = await list_jobs(
                 server, keys, state, priority=level, limit=CLEAR_MAX, cursor=cursor
             )
-            there = [job for job in page.jobs if _arrived_ms(job) <= began_ms]
+            there = [job for job in page.jobs if _arrived_ms(job) <= last_ms]
             cursor = page.next_cursor
             is_over = not cursor or len(there) < len(page.jobs)
-            yield there
+            yield [job for job in there if _is_of_before(job, began_ms)]
 
 
-async def _delayed(
-    server: Server, keys: Keys, levels: Collection[Priority]
+async def _beside(
+    server: Server, keys: Keys, state: State, levels: Collection[Priority]
 ) -> AsyncIterator[list[ListedJob]]:
-    """As many delayed jobs as there were when the clearing began."""
+    """As many jobs that wait beside the streams as there are when this begins."""
     cursor, is_over = "", False
-    left: int = await server.client.zcard(keys.delayed)
+    left: int = await server.client.zcard(_BESIDE[state](keys))
     while not is_over:
-        page = await list_jobs(server, keys, State.DELAYED, limit=CLEAR_MAX, cursor=cursor)
+        page = await list_jobs(server, keys, state, limit=CLEAR_MAX, cursor=cursor)
         left -= len(page.jobs)
         cursor = page.next_cursor
         is_over = not cursor or left <= 0
         yield [job for job in page.jobs if job.priority in levels]
+
+
+async def _now_ms(server: Server) -> int:
+    client: Any = server.client
+    seconds, micros = await client.time()
+    return int(seconds * 1000 + micros // 1000)
+
+
+def _is_of_before(job: ListedJob, began_ms: int) -> bool:
+    return _arrived_ms(job) <= began_ms or (job.enqueued_ms or 0) <= began_ms
 
 
 def _arrived_ms(job: ListedJob) -> int:
@@ -126,6 +147,8 @@ async def _clear(
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "backlog": keys.backlog,
+            "turns": keys.turns,
             "cancel": keys.cancel,
             "events": keys.events,
             "watchers": keys.watchers,

@@ -34,7 +34,7 @@ async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple
     if not ids:
         return 0, wait_ms
     names = [id_.decode() for id_ in ids]
-    slots = await _slots(server, keys, names)
+    slots = await held_slots(server, keys, names)
     codes = await server.run(
         _PROMOTE,
         keys={
@@ -46,13 +46,13 @@ async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple
             "counters": keys.counters,
         },
         args={"ended_ttl_ms": retention.ended_ttl_ms, "dead_ttl_ms": retention.dead_ttl_ms},
-        rows=[_row(keys, name, slot) for name, slot in zip(names, slots, strict=True)],
+        rows=[arrival_row(keys, name, slot) for name, slot in zip(names, slots, strict=True)],
     )
     moved = sum(code == _PROMOTED for code in codes)
     return moved, 0 if len(names) == PROMOTE_MAX else wait_ms
 
 
-async def _slots(server: Server, keys: Keys, names: Sequence[str]) -> list[str]:
+async def held_slots(server: Server, keys: Keys, names: Sequence[str]) -> list[str]:
     """The unique slots that jobs hold, to be declared: a job without a body opens its own."""
     async with server.client.pipeline(transaction=False) as pipe:
         for name in names:
@@ -61,7 +61,8 @@ async def _slots(server: Server, keys: Keys, names: Sequence[str]) -> list[str]:
     return [(slot or b"").decode(errors="replace") for slot in slots]
 
 
-def _row(keys: Keys, name: str, slot: str) -> Row:
+def arrival_row(keys: Keys, name: str, slot: str) -> Row:
+    """What a script needs of one job that comes into its stream."""
     return (
         (keys.job(name), keys.body(name), keys.history(name), keys.unique(slot)),
         (name, slot),

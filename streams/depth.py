@@ -6,6 +6,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from streams.backlog import places_of
 from streams.groups import GENERATION
 from streams.keys import GROUP, NOBODIES, Keys
 from streams.priority import LEVELS, Priority
@@ -18,9 +19,11 @@ class LevelDepth:
     """What one stream holds."""
 
     waiting: int
-    """Jobs that no consumer has: new, or handed back."""
+    """Jobs that no consumer has: new, handed back, or waiting for their tenant's turn."""
     active: int
     """Jobs that a consumer has."""
+    queued: int = 0
+    """Those of the waiting ones that are not in the stream yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,22 @@ async def read_depth(server: Server, keys: Keys) -> Depth:
         for stream in keys.streams.values():
             pipe.xlen(stream)
             pipe.xpending(stream, GROUP)
+        for level in LEVELS:
+            pipe.zcount(keys.backlog, *places_of(level))
         pipe.zcard(keys.delayed)
         pipe.xlen(keys.dead)
         pipe.hgetall(keys.counters)
-        *streams, delayed, dead, counters = await pipe.execute(raise_on_error=False)
-    for answer in (*streams, delayed, dead, counters):
+        *found, delayed, dead, counters = await pipe.execute(raise_on_error=False)
+    for answer in (*found, delayed, dead, counters):
         if isinstance(answer, Exception) and not is_group_lost(answer):
             raise answer
+    streams, backlog = found[: -len(LEVELS)], found[-len(LEVELS) :]
     return Depth(
         {
-            level: _level(length, pending)
-            for level, length, pending in zip(LEVELS, streams[::2], streams[1::2], strict=True)
+            level: _level(length, pending, queued)
+            for level, length, pending, queued in zip(
+                LEVELS, streams[::2], streams[1::2], backlog, strict=True
+            )
         },
         delayed,
         dead,
@@ -83,14 +91,14 @@ async def read_depth(server: Server, keys: Keys) -> Depth:
     )
 
 
-def _level(length: int, pending: Any) -> LevelDepth:
+def _level(length: int, pending: Any, queued: int) -> LevelDepth:
     """A stream without its group has nothing in hand."""
     if isinstance(pending, ResponseError):
-        return LevelDepth(length, 0)
+        return LevelDepth(length + queued, 0, queued)
     back = sum(
         int(row["pending"])
         for row in pending["consumers"] or ()
         if row["name"].decode(errors="replace") in NOBODIES
     )
     active = pending["pending"] - back
-    return LevelDepth(max(0, length - active), active)
+    return LevelDepth(max(0, length - active) + queued, active, queued)

@@ -38,11 +38,16 @@ class Acceptance(Enum):
     """The queue holds as many jobs as it may: nothing was added."""
     CLOSED = 6
     """The queue drains and takes no new jobs: nothing was added."""
+    QUEUED = 7
+    """Waiting for its tenant's turn."""
 
     @property
     def is_refusal(self) -> bool:
         """True where the job is not in the queue, and no other in its place."""
         return self is Acceptance.FULL or self is Acceptance.CLOSED
+
+
+_ADDED = frozenset({Acceptance.READY, Acceptance.DELAYED, Acceptance.QUEUED})
 
 
 class Enqueued(NamedTuple):
@@ -66,7 +71,7 @@ class Enqueued(NamedTuple):
     @property
     def is_new(self) -> bool:
         """True where this call added a job."""
-        return self.acceptance is Acceptance.READY or self.acceptance is Acceptance.DELAYED
+        return self.acceptance in _ADDED
 
 
 async def enqueue(
@@ -92,6 +97,8 @@ async def enqueue(
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "backlog": keys.backlog,
+            "turns": keys.turns,
             "wake": keys.wake,
             "events": keys.events,
             "watchers": keys.watchers,
@@ -172,5 +179,5 @@ def _enqueued(job: NewJob, code: int, text: bytes) -> Enqueued:
     if acceptance is Acceptance.CLOSED:
         return Enqueued(job.id, acceptance, stop=stop_of(text))
     length = int(text) if acceptance is Acceptance.FULL else 0
-    was_due = acceptance is Acceptance.READY and job.due_ms > 0
+    was_due = job.due_ms > 0 and acceptance is not Acceptance.DELAYED
     return Enqueued(job.id, acceptance, length, was_due)

@@ -40,6 +40,8 @@ class Happening(StrEnum):
     SEEN = "seen"
     """Where the job is when it is looked at: first, and after events were missed."""
     ENQUEUED = "enqueued"
+    ADMITTED = "admitted"
+    """Its tenant's turn has come."""
     PROMOTED = "promoted"
     """Its time has come."""
     STARTED = "started"

@@ -33,6 +33,8 @@ class Fetched(NamedTuple):
     """What the server's clock showed."""
     is_watched: bool = False
     """Somebody wants to hear of jobs that are taken: `streams.events.tell_started`."""
+    queued: int = 0
+    """Jobs that wait for their tenant's turn: `streams.backlog.admit`."""
 
 
 async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served: int) -> Fetched:
@@ -42,11 +44,12 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
     jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
-    due_in_ms, rows, paused, server_ms, is_watched = await server.run(
+    due_in_ms, rows, paused, server_ms, is_watched, queued = await server.run(
         _FETCH,
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "backlog": keys.backlog,
             "watchers": keys.watchers,
             "gate": keys.gate,
         },
@@ -57,7 +60,7 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
         for level, entry, deliveries, fields in rows
     ]
     wait_ms = due_in_ms if due_in_ms >= 0 else None
-    return Fetched(deliveries, wait_ms, levels_of(paused), server_ms, bool(is_watched))
+    return Fetched(deliveries, wait_ms, levels_of(paused), server_ms, bool(is_watched), queued)
 
 
 async def wait_for_one(

@@ -1,4 +1,4 @@
-"""What goes into a queue and out of it: paused levels, and a queue that drains."""
+"""What goes into a queue and out of it: paused levels, a queue that drains, and turns."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -42,11 +42,18 @@ class Gate:
     """Levels of which workers take nothing."""
     draining: Stop | None = None
     """Set where the queue takes no new jobs."""
+    window: int = 0
+    """Jobs that may wait in a stream of a queue whose tenants share it in turn; else 0."""
 
     @property
     def is_paused(self) -> bool:
         """True where workers take nothing at all."""
         return len(self.paused) == len(LEVELS)
+
+    @property
+    def is_fair(self) -> bool:
+        """True where its tenants share the workers in turn; this stops nothing."""
+        return self.window > 0
 
     def __str__(self) -> str:
         """In words; empty where nothing is stopped."""
@@ -64,6 +71,8 @@ class Gate:
         return {
             "paused": {level.value: stop for level, stop in self.paused.items()},
             "draining": self.draining,
+            "fair": self.is_fair,
+            "window": self.window,
         }
 
 
@@ -125,6 +134,7 @@ def gate_of(fields: Mapping[bytes, bytes]) -> Gate:
             for level in levels_of(fields.get(b"paused"))
         },
         None if draining is None else stop_of(draining),
+        int(fields.get(b"fair", 0)),
     )
 
 

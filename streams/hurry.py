@@ -36,6 +36,8 @@ async def _call(server: Server, keys: Keys, wanted: Sequence[tuple[str, Priority
         _HURRY,
         keys={
             **keys.streams,
+            "backlog": keys.backlog,
+            "turns": keys.turns,
             "events": keys.events,
             "watchers": keys.watchers,
             "counters": keys.counters,

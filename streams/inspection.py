@@ -6,13 +6,14 @@ exact, while the `lag` of XINFO is null or wrong after deletions.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from streams.backlog import places_of
 from streams.gate import Gate, gate_of
 from streams.groups import GENERATION
 from streams.keys import GROUP, NOBODIES, Keys
@@ -38,11 +39,13 @@ class LevelReport:
     """Age of the first entry that no consumer has."""
     oldest_pending_ms: int | None
     """Age of the first entry that a consumer has."""
+    queued: int = 0
+    """Jobs that wait for their tenant's turn."""
 
     @property
     def waiting(self) -> int:
-        """Deliverable now: never delivered, or handed back."""
-        return self.undelivered + self.handed_back
+        """Never delivered, handed back, or waiting for their tenant's turn."""
+        return self.undelivered + self.handed_back + self.queued
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,11 @@ class QueueReport:
         return sum(level.waiting for level in self.levels)
 
     @property
+    def queued(self) -> int:
+        """Those of the undelivered jobs that wait for their tenant's turn."""
+        return sum(level.queued for level in self.levels)
+
+    @property
     def running(self) -> int:
         """Jobs that a consumer has, over all levels."""
         return sum(level.running for level in self.levels)
@@ -103,6 +111,7 @@ class QueueReport:
                 "queue": self.queue,
                 "partition": self.partition,
                 "undelivered": self.undelivered,
+                "queued": self.queued,
                 "running": self.running,
                 "delayed": self.delayed,
                 "dead": self.dead,
@@ -139,7 +148,13 @@ async def inspect_queue(client: Redis, keys: Keys) -> QueueReport:
         pipe.hgetall(keys.counters)
         pipe.hgetall(keys.gate)
         delayed, first, dead, counters, gate = await pipe.execute()
-    levels = [await _level(client, keys.stream(each), each, now_ms) for each in LEVELS]
+    levels = [
+        replace(
+            await _level(client, keys.stream(each), each, now_ms),
+            queued=await client.zcount(keys.backlog, *places_of(each)),
+        )
+        for each in LEVELS
+    ]
     return QueueReport(
         queue=keys.queue,
         partition=keys.partition,

@@ -62,6 +62,16 @@ class Keys:
         return self._key("delayed")
 
     @property
+    def backlog(self) -> str:
+        """Sorted set of the ids that wait for their tenant's turn (score: level and round)."""
+        return self._key("backlog")
+
+    @property
+    def turns(self) -> str:
+        """Hash: how far the rounds of a fair queue are, and those of tenants that wait."""
+        return self._key("turns")
+
+    @property
     def wake(self) -> str:
         """Stream whose one entry tells idle workers of a job that is due soon."""
         return self._key("wake")
@@ -103,7 +113,7 @@ class Keys:
 
     @property
     def gate(self) -> str:
-        """Hash: which levels are paused, and whether the queue takes new jobs."""
+        """Hash: which levels are paused, whether the queue takes new jobs, whether it is fair."""
         return self._key("gate")
 
     @property
@@ -120,7 +130,7 @@ class Keys:
         return f"{self._prefix}job:{job_id}"
 
     def body(self, job_id: str) -> str:
-        """String: the entry of a job while it is delayed."""
+        """String: the entry of a job while it waits beside the streams."""
         return f"{self._prefix}body:{job_id}"
 
     def history(self, job_id: str) -> str:

@@ -50,20 +50,20 @@ class JobPage:
         return orjson.dumps(self, option=orjson.OPT_INDENT_2)
 
 
-def of_record(job_id: str, due_ms: int, record: Sequence[Any]) -> ListedJob:
-    """A delayed job as its record tells of it."""
+def of_record(job_id: str, state: State, score: int, record: Sequence[Any]) -> ListedJob:
+    """A job that waits beside the streams, as its record tells of it."""
     *words, size = record
     kind, priority, attempt, enqueued_ms, unique = map(_text, words)
     return ListedJob(
         id=job_id,
-        state=State.DELAYED,
+        state=state,
         priority=written_priority(priority),
         kind=kind,
         attempt=_number(attempt) or 1,
         enqueued_ms=_number(enqueued_ms),
         payload_bytes=size,
         unique=unique,
-        due_ms=due_ms,
+        due_ms=score if state is State.DELAYED else None,
     )
 
 

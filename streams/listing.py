@@ -1,9 +1,9 @@
 """The jobs of a queue in one state, a page at a time; each page costs what it holds.
 
 A list is read from the structures that make the state: streams and pending lists, the delayed
-set, the dead letters. Nothing stands still meanwhile: a job that moves between two pages may be
-seen twice, or not at all. Jobs that have completed or were cancelled are in no structure; their
-records are looked up by id.
+set, the backlog, the dead letters. Nothing stands still meanwhile: a job that moves between two
+pages may be seen twice, or not at all. Jobs that have completed or were cancelled are in no
+structure; their records are looked up by id.
 """
 
 import re
@@ -29,6 +29,7 @@ _WAITING, _RUNNING = load("list_waiting"), load("list_running")
 _DELAYED, _RECORDS, _DEAD = load("list_delayed"), load("list_records"), load("list_dead")
 _CURSORS = {
     State.READY: re.compile(r"([1-4])/([123])/(-|\(?\d{1,20}-\d{1,20})"),
+    State.QUEUED: re.compile(r"(\d{1,20})/([!-~]{1,200})"),
     State.RUNNING: re.compile(r"([1-4])/(-|\(?\d{1,20}-\d{1,20})"),
     State.DELAYED: re.compile(r"(\d{1,20})/([!-~]{1,200})"),
     State.DEAD: re.compile(r"(\d{1,20}-\d{1,20})"),
@@ -50,8 +51,9 @@ async def list_jobs(
 
     Waiting and running jobs come by level, the oldest first; of those that wait, what was
     handed back comes before what is new, as a worker takes them. Delayed jobs come by the
-    moment they are due, dead ones the newest first; of these two, those of one priority are
-    picked while reading, so that a page may be short and not the last.
+    moment they are due, those that wait for their tenant's turn in the order of the turns, dead
+    ones the newest first; of these three, those of one priority are picked while reading, so
+    that a page may be short and not the last.
 
     Raises:
         ListingError: the state has no list, or *limit* or *cursor* is none of its own.
@@ -76,7 +78,9 @@ async def list_jobs(
         case State.RUNNING:
             return await reader.running()
         case State.DELAYED:
-            return await reader.delayed()
+            return await reader.beside(state, keys.delayed)
+        case State.QUEUED:
+            return await reader.beside(state, keys.backlog)
         case _:
             return await reader.dead()
 
@@ -145,40 +149,40 @@ class _Reader:
             "bytes_max": WINDOW_BYTES,
         }
 
-    async def delayed(self) -> JobPage:
+    async def beside(self, state: State, places: str) -> JobPage:
         score, job_id = self._place or ("", "")
         for _ in range(CALLS_MAX):
             # Of one priority are few: more are read than are wanted, and the rest is cut off.
             count = WINDOW if self._priority else min(self._left, WINDOW)
             flat: list[bytes] = await self._server.run(
                 _DELAYED,
-                keys={"delayed": self._keys.delayed},
+                keys={"delayed": places},
                 args={"score": score, "id": job_id, "count": count},
             )
-            dues = [
-                (name.decode(errors="replace"), int(float(due)))
-                for name, due in zip(flat[::2], flat[1::2], strict=True)
+            window = [
+                (name.decode(errors="replace"), int(float(place)))
+                for name, place in zip(flat[::2], flat[1::2], strict=True)
             ]
-            found = await self._records(dues)
-            for (job_id, due_ms), record in zip(dues, found, strict=True):
-                score = str(due_ms)
+            found = await self._records(window)
+            for (job_id, place), record in zip(window, found, strict=True):
+                score = str(place)
                 if record:
-                    self._jobs.append(of_record(job_id, due_ms, record))
+                    self._jobs.append(of_record(job_id, state, place, record))
                 if not self._left:
                     return self._page(f"{score}/{job_id}")
-            if len(dues) < count:
+            if len(window) < count:
                 return self._page("")
         return self._page(f"{score}/{job_id}")
 
-    async def _records(self, dues: Sequence[tuple[str, int]]) -> list[Sequence[Any]]:
+    async def _records(self, window: Sequence[tuple[str, int]]) -> list[Sequence[Any]]:
         """What the records tell, nothing of other levels; their keys were unknown before."""
-        if not dues:
+        if not window:
             return []
         found: list[Sequence[Any]] = await self._server.run(
             _RECORDS,
             keys={},
             args={"wanted": self._priority.value if self._priority else ""},
-            rows=[((self._keys.job(job_id), self._keys.body(job_id)), ()) for job_id, _ in dues],
+            rows=[((self._keys.job(job_id), self._keys.body(job_id)), ()) for job_id, _ in window],
         )
         return found
 

@@ -37,6 +37,8 @@ async def remove(server: Server, keys: Keys, job_id: str) -> Removal:
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "backlog": keys.backlog,
+            "turns": keys.turns,
             "dead": keys.dead,
             "cancel": keys.cancel,
             "events": keys.events,

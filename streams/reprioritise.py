@@ -43,6 +43,8 @@ async def reprioritise(
         _REPRIORITISE,
         keys={
             **keys.streams,
+            "backlog": keys.backlog,
+            "turns": keys.turns,
             "events": keys.events,
             "watchers": keys.watchers,
             "counters": keys.counters,

@@ -11,6 +11,8 @@ class State(StrEnum):
 
     READY = "ready"
     """In a stream, waiting for a consumer."""
+    QUEUED = "queued"
+    """Waiting for its tenant's turn, in a queue that tenants share."""
     DELAYED = "delayed"
     """Waiting for its time: enqueued for later, retried, or parked."""
     RUNNING = "running"
@@ -35,6 +37,10 @@ MOVES: frozenset[tuple[str, State | None, State | None]] = frozenset(
     {
         ("enqueue", None, State.READY),
         ("enqueue", None, State.DELAYED),
+        ("enqueue", None, State.QUEUED),
+        ("admit", State.QUEUED, State.READY),
+        ("admit", State.QUEUED, State.DEAD),
+        ("admit", State.QUEUED, State.CANCELLED),
         ("tick", None, State.READY),
         ("promote", State.DELAYED, State.READY),
         ("promote", State.DELAYED, State.DEAD),
@@ -55,19 +61,24 @@ MOVES: frozenset[tuple[str, State | None, State | None]] = frozenset(
         ("settle", State.RUNNING, State.CANCELLED),
         ("cancel", State.READY, State.CANCELLED),
         ("cancel", State.DELAYED, State.CANCELLED),
+        ("cancel", State.QUEUED, State.CANCELLED),
         ("cancel", State.RUNNING, State.RUNNING),
         ("clear", State.READY, State.CANCELLED),
         ("clear", State.DELAYED, State.CANCELLED),
+        ("clear", State.QUEUED, State.CANCELLED),
         ("clear", State.RUNNING, State.RUNNING),
         ("remove", State.READY, None),
         ("remove", State.DELAYED, None),
+        ("remove", State.QUEUED, None),
         ("remove", State.COMPLETED, None),
         ("remove", State.CANCELLED, None),
         ("remove", State.DEAD, None),
         ("hurry", State.READY, State.READY),
         ("hurry", State.DELAYED, State.DELAYED),
+        ("hurry", State.QUEUED, State.QUEUED),
         ("reprioritise", State.READY, State.READY),
         ("reprioritise", State.DELAYED, State.DELAYED),
+        ("reprioritise", State.QUEUED, State.QUEUED),
         ("replay", State.DEAD, State.READY),
         ("purge", State.DEAD, None),
     }

@@ -17,6 +17,7 @@ from consumers.metrics import Metrics
 from consumers.orphans import Orphans
 from consumers.outage import Outage
 from consumers.pool import Pool
+from consumers.roles.admitter import Admitter
 from consumers.starts import Starts
 from streams.clock import ServerClock
 from streams.fetch import FETCH_MAX, fetch
@@ -53,6 +54,7 @@ class Fetcher:
         orphans: Orphans,
         ground: Ground,
         dues: Dues,
+        admitter: Admitter,
         clock: ServerClock,
         health: Health,
         metrics: Metrics,
@@ -66,6 +68,7 @@ class Fetcher:
         self._orphans = orphans
         self._ground = ground
         self._dues = dues
+        self._admitter = admitter
         self._clock = clock
         self._health = health
         self._outage = Outage(
@@ -140,6 +143,7 @@ class Fetcher:
         )
         self._served += len(found.deliveries)
         self._dues.heard(found.due_in_ms)
+        self._admitter.heard(found.queued)
         self._starts.is_watched = found.is_watched
         self._clock.heard(found.server_ms)
         self._hear_of_pause(found.paused)

@@ -28,7 +28,7 @@ def list_(
     queue: QueueArgument,
     *,
     state: Annotated[
-        str, typer.Option("--state", "-s", help="waiting, running, delayed or dead.")
+        str, typer.Option("--state", "-s", help="waiting, queued, running, delayed or dead.")
     ] = "waiting",
     priority: Annotated[
         str | None, typer.Option("--priority", "-p", help="Only this level.  [default: all]")
@@ -75,6 +75,7 @@ async def _page(
 def _table(queue: str, state: State, page: JobPage, now_ms: int) -> Table:
     columns, numbers = {
         State.READY: (["age"], ["age"]),
+        State.QUEUED: (["age"], ["age"]),
         State.RUNNING: (["age", "consumer", "heard", "delivery"], ["age", "heard", "delivery"]),
         State.DELAYED: (["due in", "attempt"], ["due in", "attempt"]),
     }.get(state, (["died", "cause"], ["died"]))
@@ -100,7 +101,7 @@ def _table(queue: str, state: State, page: JobPage, now_ms: int) -> Table:
 def _said(job: ListedJob, now_ms: int) -> list[str]:
     waited = "-" if job.enqueued_ms is None else age(max(0, now_ms - job.enqueued_ms))
     match job.state:
-        case State.READY:
+        case State.READY | State.QUEUED:
             return [waited]
         case State.RUNNING:
             return [waited, job.owner, age(job.silent_ms), str(job.deliveries)]

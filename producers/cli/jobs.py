@@ -88,14 +88,18 @@ def _facts(view: JobView, now_ms: int) -> list[tuple[str, str]]:
     return facts
 
 
+def _waiting(view: JobView) -> str:
+    if view.state is State.QUEUED:
+        return f"waiting for the turn of its tenant at the {view.priority.value} level"
+    back = "handed back, and " if view.released else ""
+    return f"{back}waiting for a consumer in the {view.priority.value} stream ({view.entry})"
+
+
 def _where(view: JobView, now_ms: int) -> str:
     ended = "" if view.ended_ms is None else f" {since(view.ended_ms, now_ms)}"
     match view.state:
-        case State.READY:
-            back = "handed back, and " if view.released else ""
-            return (
-                f"{back}waiting for a consumer in the {view.priority.value} stream ({view.entry})"
-            )
+        case State.READY | State.QUEUED:
+            return _waiting(view)
         case State.DELAYED:
             snoozed = bool(view.history) and view.history[-1].get("outcome") == "snoozed"
             how = "put off by its handler" if snoozed else "parked"

@@ -38,8 +38,9 @@ def clear_(
         list[str] | None,
         typer.Option(
             "--state",
-            help="waiting, delayed or running; may be given again. Running jobs are asked to end, "
-            "by their workers.  [default: waiting and delayed]",
+            help="waiting, delayed or running; may be given again. Jobs that wait for their "
+            "tenant's turn are waiting ones too. Running jobs are asked to end, by their workers.  "
+            "[default: waiting and delayed]",
         ),
     ] = None,
     levels: LevelNames = None,
@@ -52,10 +53,11 @@ def clear_(
     if bad := [state_word(state) for state in chosen if state not in CLEARABLE]:
         raise typer.BadParameter(f"jobs that are {', '.join(bad)} cannot be cleared")
     here = chosen_levels(levels)
+    with_queued = [*([State.QUEUED] if State.READY in chosen else []), *chosen]
     if not yes:
         question = anyio.run(_question, redis_url, queue, chosen, here)
         typer.confirm(question, abort=True, err=as_json)
-    done = anyio.run(_clear, redis_url, queue, chosen, here)
+    done = anyio.run(_clear, redis_url, queue, with_queued, here)
     if as_json:
         row = {"cancelled": done.cancelled, "asked": done.asked, "left": done.left}
         write_json(orjson.dumps({"queue": queue} | row))
@@ -67,14 +69,20 @@ async def _question(
     url: str, queue: str, states: Sequence[State], levels: Sequence[Priority]
 ) -> str:
     """What would be ended, with its numbers."""
-    waiting = running = delayed = 0
+    waiting = queued = running = delayed = 0
     async with visit(url) as server:
         for keys in await chosen_queues(server, queue):
             depth = await read_depth(server, keys)
             waiting += sum(depth.levels[level].waiting for level in levels)
+            queued += sum(depth.levels[level].queued for level in levels)
             running += sum(depth.levels[level].active for level in levels)
             delayed += depth.delayed
-    counts = {State.READY: waiting, State.RUNNING: running, State.DELAYED: delayed}
+    counts = {
+        State.QUEUED: queued,
+        State.READY: waiting,
+        State.RUNNING: running,
+        State.DELAYED: delayed,
+    }
     which = "" if len(levels) == len(LEVELS) else f" of priority {', '.join(levels)}"
     # What is delayed is counted over all levels: only each record says which is its own.
     some = "up to " if which and State.DELAYED in states else ""

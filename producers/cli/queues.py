@@ -13,12 +13,14 @@ from typer.core import TyperGroup
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
 from producers.cli.output import cell, new_console, new_table, write_json
 from producers.cli.queueclear import clear_
+from producers.cli.queuefair import fair
 from producers.cli.queuegate import drain, pause, reopen, resume
 from producers.cli.queuestats import stats
 from producers.cli.session import chosen_queues, label, visit
 from producers.cli.text import age
 from streams.inspection import ConsumerReport, QueueReport, inspect_queue
 from streams.server import Server
+from streams.spans import counted
 
 #: A consumer that was not heard for so long may have lost its jobs to others: the lease
 #: that workers have by default.
@@ -47,6 +49,7 @@ app.command("pause")(pause)
 app.command("resume")(resume)
 app.command("drain")(drain)
 app.command("reopen")(reopen)
+app.command("fair")(fair)
 app.command("clear")(clear_)
 app.command("stats")(stats)
 
@@ -137,12 +140,22 @@ def _overview(reports: Sequence[QueueReport]) -> RenderableType:
 
 
 def _stops(reports: Sequence[QueueReport]) -> list[RenderableType]:
-    """A line for each queue of which something is stopped."""
-    return [
+    """A line for each queue of which something is stopped, or whose tenants share it."""
+    stopped = [
         cell(f"  {label(each.queue, each.partition)}: {each.gate}\n", "yellow")
         for each in reports
         if str(each.gate)
     ]
+    shared = [
+        cell(f"  {label(each.queue, each.partition)}: tenants share it in turn{_queued(each)}\n")
+        for each in reports
+        if each.gate.is_fair or each.queued
+    ]
+    return [*stopped, *shared]
+
+
+def _queued(report: QueueReport) -> str:
+    return f"; {counted(report.queued, 'job')} not in a stream yet" if report.queued else ""
 
 
 def _levels(report: QueueReport) -> RenderableType:

@@ -53,7 +53,7 @@ class AuditReport:
     queue: str
     partition: int
     seen: dict[str, int]
-    """How many records, entries, pending rows, delayed jobs, bodies, slots and letters."""
+    """How many records, entries, pending rows, delayed and queued jobs, bodies, slots, letters."""
     broken: tuple[Broken, ...]
     counts: dict[str, int]
     """Breakage to number; larger than what `broken` names where that is cut."""
@@ -78,6 +78,7 @@ class _Job:
     dead_entry: str = ""
     expires: bool = True
     is_due: bool = False
+    is_queued: bool = False
     has_body: bool = False
     cancel_asked: bool = False
     entries: dict[tuple[int, str], SeenEntry] = field(default_factory=dict)
@@ -238,6 +239,10 @@ class _Audit:
         async for member, _score in self._client.zscan_iter(self._keys.delayed, count=SCAN_STEP):
             self._job(member.decode(errors="replace")).is_due = True
             self._count("delayed", 1)
+        self._count("queued", 0)
+        async for member, _score in self._client.zscan_iter(self._keys.backlog, count=SCAN_STEP):
+            self._job(member.decode(errors="replace")).is_queued = True
+            self._count("queued", 1)
         async for member in self._client.sscan_iter(self._keys.cancel, count=SCAN_STEP):
             self._job(member.decode(errors="replace")).cancel_asked = True
 
@@ -267,6 +272,7 @@ class _Audit:
             entry=job.entry,
             ttl_ms=1 if job.expires else None,
             is_due=job.is_due,
+            is_queued=job.is_queued,
             has_body=job.has_body,
             has_letter=job.dead_entry in self._letters,
             cancel_asked=job.cancel_asked,
@@ -314,6 +320,8 @@ def _where(job: JobPlaces) -> str:
         places.append(f"{kind} {LEVELS[each.level - 1].value} {each.entry}{owner}")
     if job.is_due:
         places.append("delayed")
+    if job.is_queued:
+        places.append("backlog")
     if job.has_body:
         places.append("body")
     return ", ".join(places)

@@ -1,7 +1,7 @@
 """Where one job is, and what is wrong with that: the invariant that an audit checks.
 
 Every accepted job is in exactly one place: an entry of a stream (ready or running), the
-delayed set with a body beside it, or ended with a record that will expire.
+delayed set or the backlog with a body beside it, or ended with a record that will expire.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Breakage(StrEnum):
     """What may be wrong with one job, or with one key beside it."""
 
     NOWHERE = "nowhere"
-    """It has a record that says ready or delayed, and is in no place: it will never run."""
+    """It has a record that says that it waits, and is in no place: it will never run."""
     TWO_PLACES = "two_places"
     """It is in several places, and will run several times."""
     STRANDED = "stranded"
@@ -30,11 +30,11 @@ class Breakage(StrEnum):
     ENTRY_GONE = "entry_gone"
     """A consumer has it, and its entry was deleted; the next claim buries it."""
     BODY_GONE = "body_gone"
-    """It is delayed, and its body was deleted; it is buried when it is due."""
+    """It waits beside the streams, and its body was deleted; it is buried when it is due."""
     BODY_LEFT = "body_left"
-    """A body without a delayed job: memory that nobody frees."""
+    """A body without a job that waits beside the streams: memory that nobody frees."""
     RECORD_GONE = "record_gone"
-    """It is delayed, and its record was deleted."""
+    """It waits beside the streams, and its record was deleted."""
     ENDED_BUT_QUEUED = "ended_but_queued"
     """Its record says that it has ended, and it is about to run again."""
     LETTER_GONE = "letter_gone"
@@ -68,21 +68,29 @@ class JobPlaces:
     ttl_ms: int | None = None
     is_due: bool = False
     """It has a place among the delayed jobs."""
+    is_queued: bool = False
+    """It has a place among those that wait for their tenant's turn."""
     has_body: bool = False
     has_letter: bool = False
     cancel_asked: bool = False
     entries: tuple[SeenEntry, ...] = ()
+
+    @property
+    def waits_beside(self) -> bool:
+        """True where it is in no stream, and comes to one later."""
+        return self.is_due or self.is_queued
 
 
 async def places_of(
     server: Server, keys: Keys, job_id: str, entries: set[tuple[int, str]]
 ) -> JobPlaces:
     """Every place of one job, from one script: nothing moves meanwhile."""
-    record, ttl_ms, due, body, letter, cancel, rows = await server.run(
+    record, ttl_ms, due, queued, body, letter, cancel, rows = await server.run(
         _PLACES,
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "backlog": keys.backlog,
             "dead": keys.dead,
             "cancel": keys.cancel,
             "job": keys.job(job_id),
@@ -98,6 +106,7 @@ async def places_of(
         entry=entry,
         ttl_ms=ttl_ms if ttl_ms >= 0 else None,
         is_due=bool(due),
+        is_queued=bool(queued),
         has_body=bool(body),
         has_letter=bool(letter),
         cancel_asked=bool(cancel),
@@ -118,8 +127,8 @@ def broken(job: JobPlaces) -> list[Breakage]:
     if any(each.is_stranded for each in there):
         found.append(Breakage.STRANDED)
     if job.state is not None and job.state.is_end:
-        return [*found, *([Breakage.ENDED_BUT_QUEUED] if there or job.is_due else [])]
-    count = len(there) + job.is_due
+        return [*found, *([Breakage.ENDED_BUT_QUEUED] if there or job.waits_beside else [])]
+    count = len(there) + job.is_due + job.is_queued
     if count > 1:
         found.append(Breakage.TWO_PLACES)
     elif count == 0 and job.state is not None and not hollow:
@@ -134,6 +143,8 @@ def _is_where_it_says(job: JobPlaces, there: list[SeenEntry]) -> bool:
     match job.state:
         case State.DELAYED:
             return job.is_due
+        case State.QUEUED:
+            return job.is_queued
         case State.READY:
             return bool(there) and there[0].entry == job.entry
         case _:
@@ -147,12 +158,14 @@ def _wrong_beside(job: JobPlaces) -> list[Breakage]:
     return [
         breakage
         for breakage, is_there in (
-            (Breakage.BODY_GONE, job.is_due and not job.has_body),
+            (Breakage.BODY_GONE, job.waits_beside and not job.has_body),
             (
                 Breakage.BODY_LEFT,
-                job.has_body and not job.is_due and job.state is not State.DELAYED,
+                job.has_body
+                and not job.waits_beside
+                and job.state not in {State.DELAYED, State.QUEUED},
             ),
-            (Breakage.RECORD_GONE, job.is_due and job.state is None),
+            (Breakage.RECORD_GONE, job.waits_beside and job.state is None),
             (Breakage.LETTER_GONE, job.state is State.DEAD and not job.has_letter),
             (Breakage.ENDLESS, ended and job.ttl_ms is None),
             (Breakage.CANCEL_LEFT, job.cancel_asked and not is_running),

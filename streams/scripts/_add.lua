@@ -19,9 +19,9 @@ local function note_tenant(job, wish)
   if wish.tenant then redis.call('HSET', job, 'tenant', wish.tenant) end
 end
 
-local function tell_of_new(job, id, due)
-  if due then tell(job, id, 'enqueued', 'delayed', 'due_ms', string.format('%.0f', due))
-  else tell(job, id, 'enqueued', 'ready') end
+local function tell_of_new(job, id, state, due)
+  if due then tell(job, id, 'enqueued', state, 'due_ms', string.format('%.0f', due))
+  else tell(job, id, 'enqueued', state) end
 end
 
 -- What an entry need not say is left out: it is read, copied and kept all the time.

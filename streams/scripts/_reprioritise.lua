@@ -1,6 +1,6 @@
 -- Moves a job that waits to another level: its entry goes to the end of that level's stream,
 -- the new place first and the old one last, or where it is delayed its record says which
--- stream it comes to. A job that was begun, one that was handed back too, stays: it is taken
+-- stream it comes to. One that waits for its turn gets the next one there. A job that was begun, one that was handed back too, stays: it is taken
 -- before everything new. With `only_up` nothing gets less urgent.
 local NO_JOB, MOVED, AS_IT_WAS, BEGUN, OVER, NO_ENTRY = 0, 1, 2, 3, 4, 5
 
@@ -26,15 +26,19 @@ local function move_entry(job, id, entry, from, to, losses)
 end
 
 local function reprioritise(job, id, level, only_up)
-  local known = redis.call('HMGET', job, 'state', 'priority', 'entry', 'losses')
+  local known = redis.call('HMGET', job, 'state', 'priority', 'entry', 'losses', 'tenant')
   local state, from = known[1], level_named(known[2])
   if not state then return NO_JOB end
-  if state ~= 'ready' and state ~= 'delayed' then return OVER end
+  if state ~= 'ready' and state ~= 'delayed' and state ~= 'queued' then return OVER end
   if level == from or only_up and level > from then return AS_IT_WAS end
   local answer = MOVED
   if state == 'ready' then
     answer = move_entry(job, id, known[3], from, level, tonumber(known[4] or '0'))
   else
+    if state == 'queued' then
+      take_turn(level, known[5] or '', id)
+      give_up_turn(from, known[5] or '')
+    end
     redis.call('HSET', job, 'priority', LEVEL_NAMES[level])
   end
   if answer == MOVED then

@@ -37,7 +37,7 @@ end
 
 local entry = add(job, id, tonumber(level), kind, payload, wish, now)
 take_slot(job, unique_key, id, wish)
-tell_of_new(job, id)
+tell_of_new(job, id, 'ready')
 redis.call('HSET', schedule, 'last_ms', tick_ms, 'job', id)
 redis.call('HINCRBY', schedule, 'fired', 1)
 redis.call('HINCRBY', counters, 'enqueued', 1)

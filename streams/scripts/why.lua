@@ -1,10 +1,10 @@
 -- What explains where one job is, in one answer. Reads only.
 -- `at_level` and `at_entry` say where to look for a job that has no record.
--- keys: critical high normal low delayed cancel workers gate job history body unique_key
+-- keys: critical high normal low delayed backlog turns cancel workers gate job history body unique_key
 -- args: id at_level at_entry
--- include: _levels _now _pending _fields _delivered
+-- include: _levels _now _pending _fields _delivered _turns
 -- flags: no-writes
--- returns: {now ms, record, last attempts, ttl ms, delayed score, has body, cancel asked, slot's holder, {entry, level, fields, pending row, has entry, stranded}, {ahead, counted to the end}, levels, consumers, workers, gate}
+-- returns: {now ms, record, last attempts, ttl ms, delayed score, has body, cancel asked, slot's holder, {entry, level, fields, pending row, has entry, stranded}, {ahead, counted to the end}, levels, consumers, workers, gate, jobs before it in turn or -1}
 local HISTORY_ROWS = 5
 local HANDED_BACK_MAX = 100
 -- Counting reads bodies: it ends after so many entries, or so many bytes of payload.
@@ -78,9 +78,16 @@ if entry ~= '' and LEVELS[level] then
   if fields and not row then ahead = ahead_of(stream, groups[level]) end
 end
 
+local function before_in_turn()
+  local turn = redis.call('ZSCORE', backlog, id)
+  if not turn then return -1 end
+  local first = backlog_place(math.floor(tonumber(turn) / ROUNDS), 0)
+  return redis.call('ZCOUNT', backlog, first, '(' .. string.format('%.0f', tonumber(turn)))
+end
+
 return {
   now_ms(), record, redis.call('LRANGE', history, -HISTORY_ROWS, -1), redis.call('PTTL', job),
   redis.call('ZSCORE', delayed, id) or '', redis.call('EXISTS', body),
   redis.call('SISMEMBER', cancel, id), redis.call('GET', unique_key) or '', place, ahead,
-  levels, consumers, redis.call('HGETALL', workers), redis.call('HGETALL', gate),
+  levels, consumers, redis.call('HGETALL', workers), redis.call('HGETALL', gate), before_in_turn(),
 }

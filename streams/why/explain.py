@@ -11,6 +11,7 @@ from streams.why.explanation import Explanation
 from streams.why.facts import JobFacts
 from streams.why.gather import gather
 from streams.why.later import explain_delayed
+from streams.why.queued import explain_queued
 from streams.why.running import explain_running
 from streams.why.waiting import explain_ready
 
@@ -30,6 +31,8 @@ def explain(facts: JobFacts) -> Explanation:
         return explain_unknown(facts)
     if facts.state is not None and facts.state.is_end:
         return explain_ended(facts)
+    if facts.state is State.QUEUED:
+        return explain_queued(facts)
     if facts.state is State.DELAYED:
         return explain_delayed(facts)
     return explain_running(facts) if facts.is_running else explain_ready(facts)

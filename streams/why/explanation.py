@@ -31,6 +31,8 @@ class Reason(StrEnum):
     """A worker that shut down gave it back."""
     SUSPECT = "suspect"
     """Consumers were lost with it, so that it must run alone."""
+    TENANTS_TURN = "tenants_turn"
+    """It waits for the turn of its tenant."""
     DELAYED = "delayed"
     """It was asked to wait."""
     RETRYING = "retrying"

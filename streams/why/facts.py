@@ -76,6 +76,8 @@ class JobFacts:
     deliveries: int = 0
     due_ms: int | None = None
     """Its place among the delayed jobs; None where it has none."""
+    before_in_turn: int | None = None
+    """Jobs whose tenants' turn comes first; None where it has no place among those."""
     has_body: bool = False
     cancel_asked: bool = False
     ahead: int = 0

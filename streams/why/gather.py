@@ -52,6 +52,8 @@ async def gather(server: Server, keys: Keys, job_id: str) -> JobFacts:
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "backlog": keys.backlog,
+            "turns": keys.turns,
             "cancel": keys.cancel,
             "workers": keys.workers,
             "gate": keys.gate,
@@ -102,7 +104,7 @@ def _facts(queue: str, job_id: str, answer: Any, server: ServerFacts) -> JobFact
         entry, pending = b"", []
     # A record that a claim or a settle made knows less than the entry of a plain XADD.
     read = _Reader({**fields, **record})
-    levels, consumers, workers, gate = others
+    levels, consumers, workers, gate, before_in_turn = others
     in_hand: dict[str, int] = {}
     for name, count, _idle_ms in consumers:
         in_hand[name.decode()] = in_hand.get(name.decode(), 0) + count
@@ -143,6 +145,7 @@ def _facts(queue: str, job_id: str, answer: Any, server: ServerFacts) -> JobFact
         deliveries=pending[2] if pending else 0,
         due_ms=int(float(score)) if score else None,
         has_body=bool(body),
+        before_in_turn=before_in_turn if before_in_turn >= 0 else None,
         cancel_asked=bool(cancel),
         ahead=ahead[0],
         ahead_is_exact=bool(ahead[1]),

@@ -10,7 +10,7 @@ from streams.delayed import (
     FROM_THE_FIRST,
     PROMOTE_MAX,
     Soon,
-    _row,
+    arrival_row,
     hear_of_soon,
 )
 from streams.priority import LEVELS, Priority
@@ -125,7 +125,7 @@ async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTe
             "counters": keys.counters,
         },
         args={"ended_ttl_ms": RETENTION.ended_ttl_ms, "dead_ttl_ms": RETENTION.dead_ttl_ms},
-        rows=[_row(keys, name, "") for name in names],
+        rows=[arrival_row(keys, name, "") for name in names],
     )
 
     assert codes == [0, 0, 1, 0, 2]

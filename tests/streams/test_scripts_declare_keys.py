@@ -20,7 +20,7 @@ from streams.audit.audit import _Audit
 from streams.audit.places import places_of
 from streams.cancel import Cancellation
 from streams.dead import purge
-from streams.delayed import _PROMOTE, _row, promote_due
+from streams.delayed import _PROMOTE, arrival_row, promote_due
 from streams.doctor.queue import take_queue_vitals
 from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
@@ -309,7 +309,7 @@ async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
             "counters": queue.keys.counters,
         },
         args={"ended_ttl_ms": 1, "dead_ttl_ms": 1},
-        rows=[_row(queue.keys, name, "") for name in names],
+        rows=[arrival_row(queue.keys, name, "") for name in names],
     )
 
     assert codes == [0, 0, 0]
