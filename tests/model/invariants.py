@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from tests.model.real import RETENTION, Held, said_in
-from tests.model.world import DELAYED, ENDS, HISTORY_MAX, IN_STREAM, VANISHED, Life, World
+from tests.model.world import DELAYED, ENDS, HISTORY_MAX, IN_STREAM, QUEUED, VANISHED, Life, World
 
 #: Part of the fields of a record; the others are moments, which the model does not know.
 COMPARED = (
@@ -52,6 +52,17 @@ def _places(world: World, held: Held) -> None:
         idle_ms = held.entries[life.level, life.entry].idle_ms
         assert (idle_ms >= RETENTION.lease_ms) == life.is_idle, f"{life.id} is idle for {idle_ms}"
     same("delayed", held.delayed, sorted(life.id for life in world.some(DELAYED)))
+    queued = [life.id for level in range(1, 5) for life in world.queued_at(level)]
+    same("backlog", held.queued, queued)
+    same("turns", held.turns, _turns(world))
+
+
+def _turns(world: World) -> Mapping[str, int]:
+    found = {str(level): round_ for level, round_ in world.rounds.items()}
+    for (level, tenant), turn in world.last_turns.items():
+        here = [life for life in world.queued_at(level) if life.tenant == tenant]
+        found |= {f"{level}:{tenant}": turn, f"n:{level}:{tenant}": len(here)}
+    return found
 
 
 def _bodies(world: World, held: Held) -> None:
@@ -60,7 +71,7 @@ def _bodies(world: World, held: Held) -> None:
         for life in world.some(IN_STREAM)
         if not life.body_gone
     }
-    there = {life.id for life in world.some(DELAYED) if not life.body_gone}
+    there = {life.id for life in world.some(DELAYED, QUEUED) if not life.body_gone}
     same("bodies", set(held.bodies), there)
     for job_id, fields in (bodies | held.bodies).items():
         life = world.lives[job_id]
@@ -171,4 +182,5 @@ def _beside(world: World, held: Held) -> None:
     same("workers", held.workers, world.workers)
     same("paused", held.paused, world.paused)
     same("draining", held.draining, world.draining)
+    same("window", held.window, world.window)
     same("counter", held.counts, world.counts)

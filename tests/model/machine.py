@@ -14,14 +14,25 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from streams.claim import Lapsed
 from streams.enqueue import Acceptance
-from streams.job import Delivery, NewJob, Token
+from streams.job import Delivery, NewJob, Token, tenant_of
 from streams.priority import LEVELS
 from streams.settle import Outcome, Verdict
 from tests.model.invariants import check, same
 from tests.model.real import Real
-from tests.model.world import DELAYED, ENDS, IN_STREAM, LEVEL_NAMES, VANISHED, Ending, Life, World
+from tests.model.world import (
+    DELAYED,
+    ENDS,
+    IN_STREAM,
+    LEVEL_NAMES,
+    QUEUED,
+    VANISHED,
+    Ending,
+    Life,
+    World,
+)
 
 IDS, SLOTS, CONSUMERS = ("a", "b", "c", "d", "e", "f"), ("", "u", "v"), ("one", "two", "three")
+TENANTS = ("", "x", "y:z")
 VERDICTS = tuple(Verdict)
 HOUR_MS = 3_600_000
 #: Windows of a sweep that a claimer still has before it claims.
@@ -108,6 +119,8 @@ class Machine(RuleBasedStateMachine):
             (claim_sighted, 1 if self.sighted else 0),
             (abandon, 2 if running else 0),
             (promote, 2 if world.some(DELAYED) else 0),
+            (admit, 3 if world.some(QUEUED) else 0),
+            (share, 1),
             (cancel, 1),
             (reprioritise, 1),
             (clear, 1),
@@ -118,7 +131,7 @@ class Machine(RuleBasedStateMachine):
             (replay, 1 if world.letters else 0),
             (purge, 1 if world.letters else 0),
             (forget, 1 if world.some(*ENDS) else 0),
-            (delete_body, 1 if in_stream or world.some(DELAYED) else 0),
+            (delete_body, 1 if in_stream or world.some(DELAYED, QUEUED) else 0),
             (retire, 1),
             (back_up, 1),
             (fail_over, 1 if self.backup else 0),
@@ -139,6 +152,8 @@ class Machine(RuleBasedStateMachine):
         [answer] = self.real.add(job)
         life = Life(job.id, job.priority.level, job.kind, job.payload.decode(), job.unique or "")
         life.expires = job.expires_ms > 0
+        life.tenant = tenant_of(job.meta)
+        must_queue = self.world.must_queue(life.level)
         before = self.world.lives.get(job.id)
         expected = self.world.accepts(life)
         if expected == "closed":
@@ -151,6 +166,9 @@ class Machine(RuleBasedStateMachine):
         elif job.delay_ms:
             assert answer.acceptance is Acceptance.DELAYED
             life.state = DELAYED
+        elif must_queue:
+            assert answer.acceptance is Acceptance.QUEUED
+            self.world.queues(life)
         else:
             assert answer.acceptance is Acceptance.READY
             life.entry = self.last_entry(life.level)
@@ -223,6 +241,7 @@ def enqueue(machine: Machine) -> None:
             payload=b"{}",
             id=machine.pick(IDS, "id"),
             unique=unique or None,
+            meta={"tenant_id": machine.pick(TENANTS, "tenant")},
             priority=machine.pick(LEVELS, "level"),
             delay_ms=HOUR_MS if machine.flip("later") else 0,
             expires_ms=1 if machine.flip("expires") else 0,
@@ -442,6 +461,26 @@ def promote(machine: Machine) -> None:
     machine.buried()
 
 
+def admit(machine: Machine) -> None:
+    """Those whose turn has come are let in, as the streams have room."""
+    world = machine.world
+    chosen = world.next_turns()
+
+    assert machine.real.admit() == len(chosen)
+
+    places = {fields["id"]: entry for entry, fields in _newest(machine)}
+    for life in chosen:
+        world.admits(life, places.get(life.id, ""))
+    machine.buried()
+
+
+def share(machine: Machine) -> None:
+    """Tenants share the queue in turn, or do not any more."""
+    window = machine.pick((0, 1, 2), "window")
+    assert machine.real.set_window(window) == (window != machine.world.window)
+    machine.world.window = window
+
+
 def _newest(machine: Machine) -> list[tuple[str, dict[str, str]]]:
     """The entries of all levels, those of the same job in the order of their arrival."""
     found: list[tuple[str, dict[str, str]]] = []
@@ -528,11 +567,11 @@ def forget(machine: Machine) -> None:
 
 def delete_body(machine: Machine) -> None:
     """An administrator deletes an entry, or the body of a delayed job."""
-    there = [x for x in machine.world.some(IN_STREAM, DELAYED) if not x.body_gone]
+    there = [x for x in machine.world.some(IN_STREAM, DELAYED, QUEUED) if not x.body_gone]
     if not there:
         return
     life = machine.pick_one(sorted(there, key=lambda each: each.id), "job")
-    if life.state == DELAYED:
+    if life.state in {DELAYED, QUEUED}:
         machine.real.raw.delete(machine.real.keys.body(life.id))
         life.body_gone = True
         return

@@ -14,9 +14,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from streams.abandon import abandon, owned_rows
+from streams.backlog import admit, share, stop_sharing
 from streams.cancel import cancel
 from streams.claim import Claimed, Lapsed, claim, sweep
-from streams.clear import Cleared, clear
+from streams.clear import UNBEGUN, Cleared, clear
 from streams.dead import dead_letters, purge
 from streams.delayed import promote_due
 from streams.enqueue import Enqueued, enqueue
@@ -66,6 +67,8 @@ class Held:
 
     entries: dict[tuple[int, str], Entry]
     delayed: list[str]
+    queued: list[str]
+    turns: dict[str, int]
     bodies: dict[str, Mapping[str, str]]
     records: dict[str, Mapping[str, str]]
     histories: dict[str, list[Said]]
@@ -76,6 +79,7 @@ class Held:
     counts: dict[str, int]
     paused: set[int]
     draining: bool
+    window: int
     endless: set[str]
     """Keys without an end, by the part of their name behind the queue's."""
 
@@ -170,6 +174,10 @@ class Real:
         moved, _ = self.do(promote_due(self.server, self.keys, RETENTION))
         return moved
 
+    def admit(self) -> int:
+        moved, _ = self.do(admit(self.server, self.keys, RETENTION))
+        return moved
+
     def progress(self, delivery: Delivery, fraction: float) -> bool:
         return self.do(note_progress(self.server, self.keys, delivery, fraction, "m"))
 
@@ -194,8 +202,14 @@ class Real:
     def set_draining(self, *, draining: bool) -> bool:
         return self.do((drain if draining else reopen)(self.server, self.keys))
 
+    def set_window(self, window: int) -> bool:
+        """Of a queue that tenants share; 0 where they do not."""
+        if window:
+            return self.do(share(self.server, self.keys, window=window))
+        return self.do(stop_sharing(self.server, self.keys))
+
     def clear(self, levels: Sequence[int], *, running: bool) -> Cleared:
-        states = [State.READY, State.DELAYED, *([State.RUNNING] if running else [])]
+        states = [*UNBEGUN, *([State.RUNNING] if running else [])]
         chosen = [LEVELS[level - 1] for level in levels]
 
         async def run() -> Cleared:
@@ -281,6 +295,8 @@ class Real:
         held = Held(
             entries={},
             delayed=sorted(found.pop("delayed", [])),
+            queued=found.pop("backlog", []),
+            turns={n: int(value) for n, value in _pairs(found.pop("turns", [])).items()},
             bodies={job_id: _pairs(value) for job_id, value in of("body").items()},
             records={job_id: _pairs(value) for job_id, value in of("job").items()},
             histories={
@@ -297,9 +313,15 @@ class Real:
             },
             paused={int(digit) for digit in gate.get("paused", "")},
             draining="draining" in gate,
+            window=int(gate.get("fair", 0)),
             endless=endless,
         )
-        assert gate.keys() <= {"paused", "draining", *(f"pause:{level}" for level in held.paused)}
+        assert gate.keys() <= {
+            "paused",
+            "draining",
+            "fair",
+            *(f"pause:{level}" for level in held.paused),
+        }
         for level, priority in enumerate(LEVELS, start=1):
             held.entries |= _entries(level, *found.pop(priority.value, [[], []]))
         # News and figures: where a job is does not depend on them.

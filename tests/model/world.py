@@ -21,7 +21,7 @@ HISTORY_FIRST, HISTORY_MAX = 10, 50
 #: the one that a claim or a supervisor's report writes.
 Said = tuple[str, str]
 
-IN_STREAM, DELAYED, VANISHED = "in stream", "delayed", "vanished"
+IN_STREAM, DELAYED, QUEUED, VANISHED = "in stream", "delayed", "queued", "vanished"
 COMPLETED, DEAD, CANCELLED = "completed", "dead", "cancelled"
 ENDS = frozenset({COMPLETED, DEAD, CANCELLED})
 LEVEL_NAMES = ("critical", "high", "normal", "low")
@@ -40,6 +40,9 @@ class Life:
     kind: str
     payload: str
     unique: str = ""
+    tenant: str = ""
+    turn: int = 0
+    """The round in which its tenant is next, while it is queued."""
     state: str = IN_STREAM
     entry: str = ""
     owner: str = ""
@@ -115,6 +118,7 @@ class Life:
 
     def leaves(self, state: str) -> None:
         self.state, self.entry, self.owner, self.deliveries = state, "", "", 0
+        self.turn = 0
         self.is_idle = self.body_gone = False
 
 
@@ -162,6 +166,11 @@ class World:
     workers: set[str] = field(default_factory=set)
     paused: set[int] = field(default_factory=set)
     draining: bool = False
+    window: int = 0
+    """Jobs that may wait in a stream, where tenants share the queue in turn."""
+    rounds: dict[int, int] = field(default_factory=dict)
+    """Of each level: that of the job which was let in last."""
+    last_turns: dict[tuple[int, str], int] = field(default_factory=dict)
     given: set[Token] = field(default_factory=set)
     buried: list[str] = field(default_factory=list)
     """Ids whose dead letters are still to be named by `letter_of`."""
@@ -300,6 +309,7 @@ class World:
 
     def _end(self, life: Life, state: str) -> None:
         life.leaves(state)
+        self._forget_turns()
         if life.unique and self.slots.get(life.unique) == life.id:
             del self.slots[life.unique]
         self.count(state)
@@ -390,9 +400,55 @@ class World:
         ghost = self.lives[name] = Life(name, life.level, "", "", body_gone=True)
         return ghost
 
+    # Turns.
+
+    def room(self, level: int) -> int:
+        """How many jobs more the stream of a level is given."""
+        here = [life for life in self.some(IN_STREAM) if life.level == level]
+        undelivered = sum(not x.body_gone for x in here) - sum(bool(x.owner) for x in here)
+        return self.window - undelivered
+
+    def queued_at(self, level: int) -> list[Life]:
+        """Those that wait for their turn, in its order."""
+        here = [life for life in self.some(QUEUED) if life.level == level]
+        return sorted(here, key=lambda life: (life.turn, life.id))
+
+    def must_queue(self, level: int) -> bool:
+        return self.window > 0 and (bool(self.queued_at(level)) or self.room(level) < 1)
+
+    def queues(self, life: Life) -> None:
+        """It gets the next turn of its tenant at its level."""
+        name = (life.level, life.tenant)
+        round_ = max(self.rounds.get(life.level, 0), self.last_turns.get(name, 0)) + 1
+        life.leaves(QUEUED)
+        life.turn = self.last_turns[name] = round_
+        self._forget_turns()
+
+    def _forget_turns(self) -> None:
+        """Tenants without work are forgotten; with the last of them how far the rounds are."""
+        there = {(life.level, life.tenant) for life in self.some(QUEUED)}
+        self.last_turns = {name: turn for name, turn in self.last_turns.items() if name in there}
+        if not there:
+            self.rounds = {}
+
+    def next_turns(self) -> list[Life]:
+        """Those that may be let in now."""
+        found: list[Life] = []
+        for level in range(1, 5):
+            here = self.queued_at(level)
+            found += here[: max(0, self.room(level))] if self.window else here
+        return found
+
+    def admits(self, life: Life, entry: str) -> None:
+        """Its turn has come; without an entry its body was gone or it had expired."""
+        self.rounds[life.level] = life.turn
+        self._arrives(life, entry, "admitted")
+
     def promotes(self, job_id: str, entry: str) -> None:
         """The time of a delayed job has come; without an entry its body was gone."""
-        life = self.lives[job_id]
+        self._arrives(self.lives[job_id], entry, "promoted")
+
+    def _arrives(self, life: Life, entry: str, counter: str) -> None:
         if life.body_gone:
             self._bury(life, "body lost", None, has_body=False)
             return
@@ -401,7 +457,8 @@ class World:
             return
         life.leaves(IN_STREAM)
         life.entry = entry
-        self.count("promoted")
+        self.count(counter)
+        self._forget_turns()
 
     @staticmethod
     def is_late(life: Life) -> bool:
@@ -429,14 +486,14 @@ class World:
 
     def clears(self, levels: Collection[int], *, running: bool) -> tuple[int, int]:
         """How many have ended, and how many consumers were asked."""
-        here = [x for x in self.some(IN_STREAM, DELAYED) if x.level in levels]
+        here = [x for x in self.some(IN_STREAM, DELAYED, QUEUED) if x.level in levels]
         ended = asked = 0
         for life in here:
             if life.runs:
                 if running and not life.body_gone:
                     self.wanted.add(life.id)
                     asked += 1
-            elif life.state == DELAYED or not life.body_gone:
+            elif life.state != IN_STREAM or not life.body_gone:
                 life.has_record = True
                 self.wanted.discard(life.id)
                 self._end(life, CANCELLED)
@@ -454,6 +511,7 @@ class World:
             del self.slots[life.record_unique]
         self.letters.pop(life.dead_entry, None)
         del self.lives[job_id]
+        self._forget_turns()
         self.count("removed")
         return "removed"
 
@@ -472,6 +530,10 @@ class World:
             return "entry_gone"
         life.level = level
         self.count("reprioritised")
+        if life.state == QUEUED:
+            body_gone = life.body_gone
+            self.queues(life)
+            life.body_gone = body_gone
         if life.state == IN_STREAM:
             life.epoch += 1
             life.entry_losses = life.losses or life.entry_losses
