@@ -257,7 +257,7 @@ class _Audit:
             if broken(self._as_seen(job_id, job)):
                 again = await places_of(self._server, self._keys, job_id, set(job.entries))
                 for breakage in broken(again):
-                    yield Broken(job_id, breakage, _where(again))
+                    yield Broken(job_id, breakage, again.in_words())
         for slot, holder in self._slots.items():
             known = self._jobs.get(holder)
             if known and known.state and not _has_ended(known.state):
@@ -308,20 +308,3 @@ def _id_of(priority: Priority, entry: str, said: str) -> str:
     except InvalidJobError:
         return derived_id(priority, entry)
     return said
-
-
-def _where(job: JobPlaces) -> str:
-    """The places of a job in words."""
-    state = job.state.value if job.state else "none"
-    places = [f"record says {state}" + (f" at {job.entry}" if job.entry else "")]
-    for each in job.entries:
-        kind = "entry" if each.has_body else "pending without entry"
-        owner = f" of {each.owner}" if each.owner else ""
-        places.append(f"{kind} {LEVELS[each.level - 1].value} {each.entry}{owner}")
-    if job.is_due:
-        places.append("delayed")
-    if job.is_queued:
-        places.append("backlog")
-    if job.has_body:
-        places.append("body")
-    return ", ".join(places)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from streams.keys import NOBODIES, Keys
+from streams.priority import LEVELS
 from streams.scripts.loader import load
 from streams.server import Server
 from streams.state import State
@@ -79,6 +80,17 @@ class JobPlaces:
     def waits_beside(self) -> bool:
         """True where it is in no stream, and comes to one later."""
         return self.is_due or self.is_queued
+
+    def in_words(self) -> str:
+        """What its record says, and every place."""
+        state = self.state.value if self.state else "none"
+        places = [f"record says {state}" + (f" at {self.entry}" if self.entry else "")]
+        for each in self.entries:
+            kind = "entry" if each.has_body else "pending without entry"
+            owner = f" of {each.owner}" if each.owner else ""
+            places.append(f"{kind} {LEVELS[each.level - 1].value} {each.entry}{owner}")
+        beside = (self.is_due, "delayed"), (self.is_queued, "backlog"), (self.has_body, "body")
+        return ", ".join([*places, *(word for is_there, word in beside if is_there)])
 
 
 async def places_of(

@@ -7,6 +7,8 @@ from streams.state import State
 from streams.why.explanation import Explanation, Reason, told
 from streams.why.facts import JobFacts
 
+#: What keeps one of these from running keeps the other one too.
+_WAITING = frozenset({State.READY, State.QUEUED})
 _START = "start a worker: `millstream-worker {queue}`"
 
 
@@ -85,7 +87,7 @@ def explain_trouble(facts: JobFacts, state: State) -> Explanation | None:
             advice="look at the server's log and its disk; `millstream doctor` checks it",
             more=_queue(facts),
         )
-    if state is State.READY and (stop := facts.gate.paused.get(facts.priority)):
+    if state in _WAITING and (stop := facts.gate.paused.get(facts.priority)):
         return told(
             facts,
             state,
@@ -132,10 +134,10 @@ def explain_trouble(facts: JobFacts, state: State) -> Explanation | None:
             f"those that run know {known}",
             more=_queue(facts),
         )
-    return _troubled(facts) if state is State.READY else None
+    return _troubled(facts, state) if state in _WAITING else None
 
 
-def _troubled(facts: JobFacts) -> Explanation | None:
+def _troubled(facts: JobFacts, state: State) -> Explanation | None:
     """What the workers that could run the job say of themselves, where all say something."""
     able = set(_able(facts))
     said = [each.trouble for each in facts.live_workers if each.consumer in able]
@@ -143,7 +145,7 @@ def _troubled(facts: JobFacts) -> Explanation | None:
         return None
     return told(
         facts,
-        State.READY,
+        state,
         Reason.WORKERS_TROUBLED,
         f"{counted(len(said), 'worker')} could run it, but {'says' if len(said) == 1 else 'say'}: "
         f"{'; '.join(sorted(set(said)))}.",

@@ -83,13 +83,17 @@ class Machine(RuleBasedStateMachine):
         self._data = data
         self.real.empty()
         later = self.pick(range(32), "later")
+        # Where all come to one level and few may wait there, the others wait for their turn.
+        share(self)
+        levels = 1 if self.world.window else len(LEVELS)
         for number, name in enumerate(IDS[1:]):
             job = NewJob(
                 kind="test.echo",
                 payload=b"{}",
                 id=name,
                 unique=SLOTS[number % 2] or None,
-                priority=LEVELS[number % 4],
+                priority=LEVELS[number % levels],
+                meta={"tenant_id": TENANTS[number % 2]},
                 delay_ms=HOUR_MS * (later >> number & 1),
             )
             self.accept(job)
@@ -119,8 +123,8 @@ class Machine(RuleBasedStateMachine):
             (claim_sighted, 1 if self.sighted else 0),
             (abandon, 2 if running else 0),
             (promote, 2 if world.some(DELAYED) else 0),
-            (admit, 3 if world.some(QUEUED) else 0),
-            (share, 1),
+            (admit, 6 if world.some(QUEUED) else 0),
+            (share, 1 if world.window else 3),
             (cancel, 1),
             (reprioritise, 1),
             (clear, 1),
@@ -476,7 +480,7 @@ def admit(machine: Machine) -> None:
 
 def share(machine: Machine) -> None:
     """Tenants share the queue in turn, or do not any more."""
-    window = machine.pick((0, 1, 2), "window")
+    window = machine.pick((1, 0, 2), "window")
     assert machine.real.set_window(window) == (window != machine.world.window)
     machine.world.window = window
 

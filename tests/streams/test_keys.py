@@ -18,8 +18,8 @@ _KEY_CELL = re.compile(r"^\| `millstream:\{queue:partition\}:([^`]+)` \|", re.MU
 
 #: The members of `Keys` that are a key, and those that make one of a name.
 SINGLE = (
-    *("delayed", "wake", "dead", "cancel", "events", "watchers", "counters", "stats", "workers"),
-    *("gate", "schedules"),
+    *("delayed", "backlog", "turns", "wake", "dead", "cancel", "events", "watchers", "counters"),
+    *("stats", "workers", "gate", "schedules"),
 )
 NAMED = ("job", "body", "history", "unique", "schedule")
 

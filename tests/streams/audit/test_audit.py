@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from streams.audit.audit import audit
 from streams.audit.places import Breakage, SeenEntry, places_of
+from streams.backlog import share
 from streams.job import Delivery
 from streams.keys import GROUP
 from streams.priority import Priority
@@ -38,6 +39,8 @@ async def every_state(queue: QueueUnderTest) -> Delivery:
     running = first if first.id == "running" else second
     other = second if first.id == "running" else first
     await queue.settle(other, Verdict.RELEASED)
+    await share(queue.server, queue.keys, window=1)
+    await queue.add(job(id="queued", priority=Priority.LOW))
     return running
 
 
@@ -48,12 +51,13 @@ async def test_a_queue_with_a_job_in_each_state_is_clean(queue: QueueUnderTest) 
 
     assert report.is_clean, report
     assert report.seen == {
-        "records": 9,
-        "bodies": 3,
+        "records": 10,
+        "bodies": 4,
         "slots": 4,
         "pending": 2,
         "entries": 4,
         "delayed": 3,
+        "queued": 1,
         "letters": 1,
     }
 
@@ -94,6 +98,16 @@ DAMAGES: dict[str, tuple[Damage, str, Breakage]] = {
         lambda queue, _: queue.client.zrem(queue.keys.delayed, "later"),
         "later",
         Breakage.NOWHERE,
+    ),
+    "taken out of the backlog": (
+        lambda queue, _: queue.client.zrem(queue.keys.backlog, "queued"),
+        "queued",
+        Breakage.NOWHERE,
+    ),
+    "body of a queued job deleted": (
+        lambda queue, _: queue.client.delete(queue.keys.body("queued")),
+        "queued",
+        Breakage.BODY_GONE,
     ),
     "body deleted": (
         lambda queue, _: queue.client.delete(queue.keys.body("later")),

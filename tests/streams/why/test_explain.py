@@ -42,6 +42,9 @@ READY = JobFacts(
 DELAYED = replace(
     READY, state=State.DELAYED, entry="", has_entry=False, due_ms=NOW_MS + 65_000, has_body=True
 )
+QUEUED = replace(
+    READY, state=State.QUEUED, entry="", has_entry=False, before_in_turn=7, has_body=True
+)
 RUNNING = replace(READY, owner=LIVE.consumer, silent_ms=800, deliveries=1, workers=(LIVE, OTHER))
 ENDED = replace(READY, entry="", has_entry=False, ended_ms=NOW_MS - 2_000, ttl_ms=598_000)
 DONE_BY: Row = {"outcome": "completed", "consumer": "w:1:aa", "host": "mill", "version": "0.1"}
@@ -220,6 +223,27 @@ CASES: dict[str, tuple[JobFacts, Reason, str]] = {
         DELAYED,
         Reason.DELAYED,
         "It was asked to wait until 2026-11-22 06:01:10 UTC.",
+    ),
+    "queued": (
+        QUEUED,
+        Reason.TENANTS_TURN,
+        "It waits for the turn of its tenant: 7 jobs of its level are to be let into the stream",
+    ),
+    "queued in a level that is paused": (
+        replace(QUEUED, gate=Gate({QUEUED.priority: Stop("ada", "the disk", 0)})),
+        Reason.PAUSED,
+        "is paused since 1970-01-01 00:00:00 UTC by ada (the disk).",
+    ),
+    "queued without a worker": (replace(QUEUED, workers=()), Reason.NO_WORKER, "No worker"),
+    "queued without a body": (
+        replace(QUEUED, has_body=False),
+        Reason.BODY_LOST,
+        "Its body was deleted while it waited for its tenant's turn.",
+    ),
+    "queued in no place": (
+        replace(QUEUED, before_in_turn=None),
+        Reason.NOWHERE,
+        "but it is not among the jobs that do",
     ),
     "a retry": (
         replace(DELAYED, attempt=2, history=(FAILED,)),
