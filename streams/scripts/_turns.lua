@@ -44,9 +44,10 @@ local function give_up_turn(level, tenant)
   end
 end
 
-local function leave_backlog(id, tenant)
-  local place = tonumber(redis.call('ZSCORE', backlog, id))
-  give_up_turn(math.floor(place / ROUNDS), tenant or '')
+local function level_at(place) return math.floor(tonumber(place) / ROUNDS) end
+
+local function leave_backlog(id, place, tenant)
+  give_up_turn(level_at(place), tenant or '')
   redis.call('ZREM', backlog, id)
   if redis.call('EXISTS', backlog) == 0 then forget_turns() end
 end

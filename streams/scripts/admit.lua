@@ -11,28 +11,29 @@ local fair = redis.call('HGET', gate, 'fair')
 local room = {}
 for level = 1, #LEVELS do room[level] = fair and window_room(level, fair) or rows end
 
--- Its level and round, if it is the next one and there is room.
-local function turn_of(id)
-  local place = tonumber(redis.call('ZSCORE', backlog, id) or '0')
-  local level = math.floor(place / ROUNDS)
-  if level == 0 or room[level] < 1 then return nil end
+-- Its place, if it is the next one and there is room.
+local function next_place(id)
+  local place = redis.call('ZSCORE', backlog, id)
+  local level = place and level_at(place)
+  if not level or room[level] < 1 then return nil end
   local first, last = backlog_range(level)
   if redis.call('ZRANGEBYSCORE', backlog, first, last, 'LIMIT', 0, 1)[1] ~= id then return nil end
-  return level, place - level * ROUNDS
+  return place
 end
 
 pass_oom(critical)
 local answers = {}
 for i = 1, rows do
   local id, unique = row_args(i)
-  local level, round = turn_of(id)
+  local place = next_place(id)
   answers[i] = NOT_NOW
-  if level then
+  if place then
+    local level = level_at(place)
     local job, body, history, unique_key = row_keys(i)
     answers[i] = arrive('admitted', id, unique, job, body, history, unique_key)
     if answers[i] == ARRIVED then room[level] = room[level] - 1 end
-    redis.call('HSET', turns, level, string.format('%.0f', round))
-    leave_backlog(id, redis.call('HGET', job, 'tenant'))
+    redis.call('HSET', turns, level, string.format('%.0f', place - level * ROUNDS))
+    leave_backlog(id, place, redis.call('HGET', job, 'tenant'))
   end
 end
 count_arrivals('admitted')

@@ -31,7 +31,7 @@ end
 withdraw(job, history, unique_key, id, unique)
 if is_delayed or is_queued then redis.call('DEL', body) end
 if is_delayed then redis.call('ZREM', delayed, id) end
-if is_queued then leave_backlog(id, tenant) end
+if is_queued then leave_backlog(id, is_queued, tenant) end
 if stream and entry and entry ~= '' then
   leave(stream, entry)
   redis.call('HSET', job, 'entry', '')

@@ -15,7 +15,7 @@ local function clear_beside(i)
   withdraw(job, history, unique_key, id, unique, 'id', id)
   redis.call('DEL', body)
   redis.call('ZREM', delayed, id)
-  if is_queued then leave_backlog(id, redis.call('HGET', job, 'tenant')) end
+  if is_queued then leave_backlog(id, is_queued, redis.call('HGET', job, 'tenant')) end
   tell(job, id, 'cancelled', 'cancelled')
   return CANCELLED
 end

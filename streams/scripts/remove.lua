@@ -17,7 +17,8 @@ if row and not is_nobody(row[2]) then return RUNS end
 
 redis.call('DEL', body)
 redis.call('ZREM', delayed, id)
-if redis.call('ZSCORE', backlog, id) then leave_backlog(id, known[5]) end
+local is_queued = redis.call('ZSCORE', backlog, id)
+if is_queued then leave_backlog(id, is_queued, known[5]) end
 if stream then leave(stream, entry) end
 if known[4] and known[4] ~= '' then redis.call('XDEL', dead, known[4]) end
 open_slot(unique_key, unique, id)

@@ -81,7 +81,7 @@ end
 local function before_in_turn()
   local turn = redis.call('ZSCORE', backlog, id)
   if not turn then return -1 end
-  local first = backlog_place(math.floor(tonumber(turn) / ROUNDS), 0)
+  local first = backlog_place(level_at(turn), 0)
   return redis.call('ZCOUNT', backlog, first, '(' .. string.format('%.0f', tonumber(turn)))
 end
 

@@ -18,6 +18,7 @@ from redis.exceptions import ResponseError
 
 from streams.audit.audit import _Audit
 from streams.audit.places import places_of
+from streams.backlog import admit, share, stop_sharing
 from streams.cancel import Cancellation
 from streams.dead import purge
 from streams.delayed import _PROMOTE, arrival_row, promote_due
@@ -313,6 +314,32 @@ async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
     )
 
     assert codes == [0, 0, 0]
+
+
+async def test_turns(queue: QueueUnderTest) -> None:
+    await share(queue.server, queue.keys, window=1)
+    names = ("first", "runs", "hollow", "late", "over", "gone", "up", "down")
+    await queue.add(
+        *(job(id=n, unique=n, expires_ms=int(n == "late")) for n in names), length_max=9
+    )
+    await queue.client.delete(queue.keys.body("hollow"))
+    assert (await why(queue.server, queue.keys, "runs")).id == "runs"
+    assert (await places_of(queue.server, queue.keys, "runs", set())).is_queued
+
+    await queue.cancel("over")
+    await remove(queue.server, queue.keys, "gone")
+    await hurry(queue.server, queue.keys, [("up", Priority.HIGH)])
+    await queue.reprioritise("down", Priority.LOW)
+    await list_jobs(queue.server, queue.keys, State.QUEUED)
+    moved = 0
+    for _ in range(4):
+        await queue.fetch()
+        moved += (await admit(queue.server, queue.keys, RETENTION))[0]
+
+    assert moved == 5
+    await queue.add(*(job(id=f"{number}") for number in range(4)))
+    assert (await queue.clear(State.QUEUED)).cancelled > 0
+    assert await stop_sharing(queue.server, queue.keys)
 
 
 async def test_cancel(queue: QueueUnderTest) -> None:

@@ -82,6 +82,35 @@ async def test_a_queue_that_is_called_like_a_command_is_shown_by_name(
     assert await queue.entries() == []
 
 
+async def test_tenants_share_a_queue_until_they_do_not(
+    command: Command, queue: QueueUnderTest
+) -> None:
+    shared = await command("queues", "fair", "tiles", "on", "--window", "1")
+    again = await command("queues", "fair", "tiles", "on", "--window", "1", "--json")
+    await queue.add(job(id="a"), job(id="b"))
+    listed = await command("jobs", "list", "tiles", "--state", "queued")
+    shown = await command("jobs", "show", "b")
+    why = await command("why", "b")
+    table = await command("queues", "tiles")
+    ended = await command("queues", "fair", "tiles", "off")
+    cleared = await command("queues", "clear", "tiles", "--state", "waiting", "--yes")
+
+    assert shared.out == "tiles: tenants share it in turn\n"
+    assert orjson.loads(again.out) == {
+        "queue": "tiles",
+        "partition": 0,
+        "changed": False,
+        "fair": True,
+        "window": 1,
+    }
+    assert row_of(listed.out, "b")
+    assert "waiting for the turn of its tenant at the normal level" in shown.out
+    assert "No worker consumes" in why.out or "No worker has ever consumed" in why.out
+    assert "tenants share it in turn; 1 job not in a stream yet" in table.out
+    assert ended.out == "tiles: jobs are taken as they come\n"
+    assert cleared.out == "2 cancelled\n"
+
+
 async def test_draining_waits_until_the_queue_is_empty_and_says_how_far_it_is(
     command: Command, queue: QueueUnderTest
 ) -> None:
@@ -146,7 +175,10 @@ async def test_statistics_in_a_table_and_for_programs(
     assert "Percentiles may be off by 19%" in table.out
     [row] = orjson.loads(packed.out)
     assert (row["waiting"], row["active"], row["dead"]) == (1, 2, 2)
-    assert (row["levels"]["low"], row["totals"]["completed"]) == ({"waiting": 1, "active": 0}, 6)
+    assert (row["levels"]["low"], row["totals"]["completed"]) == (
+        {"waiting": 1, "active": 0, "queued": 0},
+        6,
+    )
     assert (row["runs"]["completed"], row["runs"]["success_rate"]) == (6, 0.75)
     assert row["runs"]["mean_ms"] == 515
 

@@ -1,0 +1,90 @@
+"""What turns cost: one tenant's many jobs in a queue that tenants share, and in one that they do not.
+
+Starts a Redis and a worker process of its own. `first` is how many jobs of the many run before
+the one of another tenant that was sent behind them.
+"""
+
+import argparse
+import time
+
+import anyio
+from redis.asyncio import Redis
+
+from benchmarks.counting import commands, completed, require_all_ran, until_completed
+from benchmarks.ground import server_to_start, told
+from benchmarks.jobs import KEYS, worker
+from benchmarks.noop_worker import QUEUE, Noop
+from producers.client import Producer
+from producers.order import new_job
+from streams.backlog import share
+from streams.embedded import EmbeddedServer
+from streams.jobs import look
+from streams.server import Server
+
+#: Between two looks at the job of the other tenant.
+LOOK_S = 0.002
+
+
+async def run(url: str, client: Redis, count: int, slots: int, window: int) -> str:
+    """One line: *window* 0 is a queue that nobody shares."""
+    await client.flushall()
+    server = Server(client)
+    if window:
+        await share(server, KEYS, window=window)
+    async with Producer.connect(url, queue=QUEUE) as jobs:
+        started = time.perf_counter()
+        await jobs.enqueue_many(
+            new_job(Noop(), meta={"tenant_id": "many"}) for _ in range(count - 1)
+        )
+        enqueued_s = time.perf_counter() - started
+        other = await jobs.enqueue(Noop(), meta={"tenant_id": "other"})
+    used_mb = int((await client.info("memory"))["used_memory"]) / 1e6
+    await client.config_resetstat()
+    with worker(url, slots):
+        before = await until_run(server, client, other.id)
+        first = await completed(client, KEYS)
+        began = await until_completed(client, KEYS, first + count // 10)
+        done = await completed(client, KEYS)
+        ended = await until_completed(client, KEYS, count)
+        calls, total = await commands(client)
+    await require_all_ran(client, KEYS, count)
+    rate = (count - done) / (ended - began)
+    return (
+        f"{f'window {window}' if window else 'not shared':12} "
+        f"{count / enqueued_s:8,.0f} enqueued/s {used_mb:7.1f} MB  {rate:8,.0f} run/s  "
+        f"{calls / count:5.3f} calls, {total / count:5.1f} commands a job  first {before:,}"
+    )
+
+
+async def until_run(server: Server, client: Redis, job_id: str) -> int:
+    """Wait until a job has ended; how many had by then."""
+    while not (await look(server, KEYS, job_id)).state.is_end:
+        if await completed(client, KEYS) > 2000:  # it is behind all of them
+            return -1
+        await anyio.sleep(LOOK_S)
+    return await completed(client, KEYS)
+
+
+async def race(url: str, count: int, slots: int, rounds: int) -> None:
+    """Each setting in turn, several times."""
+    async with Redis.from_url(url) as client:
+        for _ in range(rounds):
+            for window in (0, 100, 200, 1000):
+                print(await run(url, client, count, slots, window), flush=True)
+
+
+def main() -> None:
+    """Run the race on a Redis of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=30_000, help="jobs in each run")
+    parser.add_argument("--slots", type=int, default=32, help="jobs that the worker runs at once")
+    parser.add_argument("--rounds", type=int, default=2)
+    wanted = parser.parse_args()
+    found, binary = server_to_start()
+    print(f"{told(found)}, {wanted.jobs} jobs of 200 bytes, {wanted.slots} slots\n")
+    with EmbeddedServer(binary) as server:
+        anyio.run(race, server.url, wanted.jobs, wanted.slots, wanted.rounds)
+
+
+if __name__ == "__main__":
+    main()
