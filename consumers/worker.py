@@ -30,6 +30,7 @@ from consumers.roles.claimer import Claimer
 from consumers.roles.comparer import compare
 from consumers.roles.fetcher import READ_TIMEOUT_S, Fetcher
 from consumers.roles.janitor import tidy
+from consumers.roles.listener import listen
 from consumers.roles.promoter import promote
 from consumers.roles.reporter import Reporter
 from consumers.roles.settler import Settler
@@ -266,6 +267,7 @@ class Worker:
                 self._metrics,
                 log,
             )
+            taking.start_soon(listen, server, self._keys, self._dues, stopping, self._metrics, log)
             taking.start_soon(compare, orphans, ground, lease_ms, stopping, self._metrics, log)
             taking.start_soon(tidy, server, self._keys, lease_ms, stopping, self._metrics, log)
 

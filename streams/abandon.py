@@ -58,6 +58,8 @@ async def abandon(
                 **keys.streams,
                 "dead": keys.dead,
                 "cancel": keys.cancel,
+                "events": keys.events,
+                "watchers": keys.watchers,
                 "counters": keys.counters,
             },
             args={

@@ -31,6 +31,8 @@ class Fetched(NamedTuple):
     """Levels of which nothing is handed out."""
     server_ms: int
     """What the server's clock showed."""
+    is_watched: bool = False
+    """Somebody wants to hear of jobs that are taken: `streams.events.tell_started`."""
 
 
 async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served: int) -> Fetched:
@@ -40,9 +42,14 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
     jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
-    due_in_ms, rows, paused, server_ms = await server.run(
+    due_in_ms, rows, paused, server_ms, is_watched = await server.run(
         _FETCH,
-        keys={**keys.streams, "delayed": keys.delayed, "gate": keys.gate},
+        keys={
+            **keys.streams,
+            "delayed": keys.delayed,
+            "watchers": keys.watchers,
+            "gate": keys.gate,
+        },
         args={"consumer": consumer, "slots": min(slots, FETCH_MAX), "served": served},
     )
     deliveries = [
@@ -50,7 +57,7 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
         for level, entry, deliveries, fields in rows
     ]
     wait_ms = due_in_ms if due_in_ms >= 0 else None
-    return Fetched(deliveries, wait_ms, levels_of(paused), server_ms)
+    return Fetched(deliveries, wait_ms, levels_of(paused), server_ms, bool(is_watched))
 
 
 async def wait_for_one(

@@ -132,6 +132,8 @@ async def settle(
             "delayed": keys.delayed,
             "dead": keys.dead,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "stats": keys.stats,
         },

@@ -17,6 +17,7 @@ from consumers.metrics import Metrics
 from consumers.orphans import Orphans
 from consumers.outage import Outage
 from consumers.pool import Pool
+from consumers.starts import Starts
 from streams.clock import ServerClock
 from streams.fetch import FETCH_MAX, fetch
 from streams.job import Delivery
@@ -71,6 +72,7 @@ class Fetcher:
             "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
         )
         self._served = 0
+        self._starts = Starts(server, keys)
         self._paused: tuple[Priority, ...] = ()
         self._metrics, self._log = metrics, log
         self._loop = asyncio.get_running_loop()
@@ -138,6 +140,7 @@ class Fetcher:
         )
         self._served += len(found.deliveries)
         self._dues.heard(found.due_in_ms)
+        self._starts.is_watched = found.is_watched
         self._clock.heard(found.server_ms)
         self._hear_of_pause(found.paused)
         return found.deliveries
@@ -151,6 +154,7 @@ class Fetcher:
     def _start(self, deliveries: list[Delivery], pool: Pool) -> None:
         if deliveries:
             failpoint("after_fetch")
+        self._starts.begin(deliveries)
         for delivery in deliveries:
             pool.start(delivery)
 
