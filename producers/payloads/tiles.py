@@ -24,6 +24,9 @@ COORDINATE_MAX = 1e9
 #: cache tell nine decimals apart.
 EXTENT_MIN = 1e-8
 
+#: How many pixels a job's pixel may become in each direction.
+SCALE_MAX = 4
+
 Coordinate = Annotated[float, Field(ge=-COORDINATE_MAX, le=COORDINATE_MAX)]
 SizePx = Annotated[int, Field(ge=1, le=SIZE_PX_MAX)]
 
@@ -52,7 +55,11 @@ class BoundingBox(Part):
 class RenderTile(Payload):
     """Draw *layer* in *style* over *bbox* as a picture of *width* x *height* pixels.
 
+    With *scale* 2 the picture has twice as many pixels in both directions, and lines, text
+    and symbols are twice as large: the same picture for a finer screen.
     *time* is the time for which the forecast is valid; None means the latest one.
+    *format* "png" has a palette where the style has one, "png32" never; "webp" is lossless;
+    "jpeg" lies on white.
     *id*, *priority* and *enqueued_at* are part of the wire form, for producers that know
     nothing of the envelope; the queue itself looks at the envelope.
     """
@@ -68,7 +75,27 @@ class RenderTile(Payload):
     width: SizePx = 256
     height: SizePx = 256
     time: AwareDatetime | None = None
-    format: Literal["png"] = "png"
+    format: Literal["png", "png32", "webp", "jpeg"] = "png"
+    scale: Annotated[int, Field(ge=1, le=SCALE_MAX)] = 1
     priority: Annotated[int, Field(ge=0, le=255)] = 128
     id: UUID | None = None
     enqueued_at: AwareDatetime | None = None
+
+    @property
+    def width_px(self) -> int:
+        """Width of the picture in its own pixels."""
+        return self.width * self.scale
+
+    @property
+    def height_px(self) -> int:
+        """Height of the picture in its own pixels."""
+        return self.height * self.scale
+
+    @model_validator(mode="after")
+    def _is_not_too_large(self) -> Self:
+        if max(self.width_px, self.height_px) > SIZE_PX_MAX:
+            raise ValueError(
+                f"a picture of {self.width} x {self.height} at scale {self.scale} has more than "
+                f"{SIZE_PX_MAX} pixels along an edge"
+            )
+        return self

@@ -13,7 +13,7 @@ from pyproj import Proj
 
 from consumers.handlers.tiles.grid import CIRCLE_DEG, GeographicGrid, Grid, ProjectedGrid, Window
 from consumers.handlers.tiles.pixels import Target
-from consumers.handlers.tiles.style import Style
+from consumers.handlers.tiles.styles.colouring import Colouring
 
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
@@ -110,7 +110,7 @@ def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:
         return np.where(inside & (weight >= 0.5), total / weight, np.nan)
 
 
-def exact_indices(style: Style, field: Float64s) -> Indices:
+def exact_indices(style: Colouring, field: Float64s) -> Indices:
     """Bands by binary search: a value that equals a threshold is in the band above."""
     thresholds = style.bands.thresholds.astype(np.float64)
     bands = 1 + np.searchsorted(thresholds, field, side="right")

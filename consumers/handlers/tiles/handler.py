@@ -11,14 +11,15 @@ from consumers.handler import Context
 from consumers.handlers.tiles.catalog import Dataset
 from consumers.handlers.tiles.dataerrors import ObjectMissingError, iso_utc
 from consumers.handlers.tiles.decoded import ShardCache
+from consumers.handlers.tiles.encoding import Format
 from consumers.handlers.tiles.grid import ProjectedGrid
 from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import Mapping, MappingCache
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.render import blank, render
 from consumers.handlers.tiles.shards import Values
-from consumers.handlers.tiles.style import Style
-from consumers.handlers.tiles.styles import find_style
+from consumers.handlers.tiles.styles.colouring import Colouring
+from consumers.handlers.tiles.styles.library import StyleLibrary
 from producers.payloads.tiles import RenderTile
 from producers.tilekey import LATEST_TTL, tile_key, ttl_for
 from streams.cache import Cache
@@ -29,23 +30,30 @@ DRAWN_IN_THE_LOOP_PX: Final = 256 * 256
 
 
 class Picture:
-    """A drawn tile: the PNG, the grid it shows, and whether the grid covers it at all."""
+    """A drawn tile: its bytes, the grid and the version of the style that it shows.
 
-    __slots__ = ("covered", "dataset", "png")
+    *covered* tells whether the grid has anything there at all.
+    """
 
-    def __init__(self, png: bytes, dataset: Dataset, *, covered: bool) -> None:
-        self.png = png
+    __slots__ = ("covered", "data", "dataset", "style_version")
+
+    def __init__(self, data: bytes, dataset: Dataset, style_version: str, *, covered: bool) -> None:
+        self.data = data
         self.dataset = dataset
+        self.style_version = style_version
         self.covered = covered
 
 
 class TilePainter:
     """Draws tiles from catalog and shards. The queue and the command line share it."""
 
-    def __init__(self, lookups: Lookups, shards: ShardCache, mappings: MappingCache) -> None:
+    def __init__(
+        self, lookups: Lookups, shards: ShardCache, mappings: MappingCache, styles: StyleLibrary
+    ) -> None:
         self._lookups = lookups
         self._shards = shards
         self._mappings = mappings
+        self._styles = styles
 
     async def paint(self, tile: RenderTile) -> Picture:
         """The picture that *tile* asks for.
@@ -69,17 +77,19 @@ class TilePainter:
 
     async def _paint(self, tile: RenderTile, target: Target) -> Picture:
         selection = await self._lookups.find(tile.layer, tile.time)
-        style = find_style(tile.style, selection.value_range)
+        version = self._styles.find(tile.style).version
+        style = self._styles.colouring(tile.style, selection.value_range)
         dataset = selection.dataset
         mapping = await self._map(dataset, target)
         if mapping is None:
-            return Picture(blank(tile.width, tile.height), dataset, covered=False)
+            nothing = blank(target.width_px, target.height_px, tile.format)
+            return Picture(nothing, dataset, version, covered=False)
         shards = await self._shards.shards(dataset, mapping.window)
-        if tile.width * tile.height <= DRAWN_IN_THE_LOOP_PX:
-            png = _draw(dataset, mapping, shards, style)
+        if target.width_px * target.height_px <= DRAWN_IN_THE_LOOP_PX:
+            data = _draw(dataset, mapping, shards, style, tile.format)
         else:
-            png = await to_thread.run_sync(_draw, dataset, mapping, shards, style)
-        return Picture(png, dataset, covered=True)
+            data = await to_thread.run_sync(_draw, dataset, mapping, shards, style, tile.format)
+        return Picture(data, dataset, version, covered=True)
 
     async def _map(self, dataset: Dataset, target: Target) -> Mapping | None:
         # A projection takes milliseconds; without one, the thread would cost more.
@@ -88,8 +98,10 @@ class TilePainter:
         return self._mappings.map_tile(dataset.grid, target)
 
 
-def _draw(dataset: Dataset, mapping: Mapping, shards: dict[int, Values], style: Style) -> bytes:
-    return render(dataset.layout.assemble(mapping.window, shards), mapping, style)
+def _draw(
+    dataset: Dataset, mapping: Mapping, shards: dict[int, Values], style: Colouring, to: Format
+) -> bytes:
+    return render(dataset.layout.assemble(mapping.window, shards), mapping, style, to)
 
 
 class RenderTileHandler:
@@ -117,13 +129,15 @@ class RenderTileHandler:
         """
         picture = await self._painter.paint(payload)
         shown = picture.dataset.valid_time
-        key = tile_key(payload, shown)
-        await self._cache.put(key, picture.png, ttl_for(shown, self._now()))
+        version = picture.style_version
+        key = tile_key(payload, shown, style_version=version)
+        await self._cache.put(key, picture.data, ttl_for(shown, self._now()))
         if payload.time is None:
-            await self._cache.put(tile_key(payload, None), picture.png, LATEST_TTL)
+            latest = tile_key(payload, None, style_version=version)
+            await self._cache.put(latest, picture.data, LATEST_TTL)
         return {
             "key": key,
-            "bytes": len(picture.png),
+            "bytes": len(picture.data),
             "time": iso_utc(shown),
             "reference_time": iso_utc(picture.dataset.reference_time),
             "covered": picture.covered,

@@ -58,7 +58,7 @@ class Target:
         Raises:
             UnknownCrs: pictures cannot be drawn in the coordinate system.
         """
-        return cls(payload.crs, payload.bbox, payload.width, payload.height)
+        return cls(payload.crs, payload.bbox, payload.width_px, payload.height_px)
 
     def axes(self) -> tuple["PixelAxis", "PixelAxis"]:
         """The pixels from west to east, and those from north to south."""
