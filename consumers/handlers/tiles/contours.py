@@ -23,9 +23,9 @@ from typing import Final
 import numpy as np
 
 from consumers.handlers.tiles.cells import Cell, cells
+from consumers.handlers.tiles.contourlevels import Levels
 from consumers.handlers.tiles.ink import Ink
 from consumers.handlers.tiles.isolines import STEP_PX, Isoline, isolines
-from consumers.handlers.tiles.levels import Levels
 from consumers.handlers.tiles.linelabels import Labels, draw_labels, place_labels
 from consumers.handlers.tiles.strokes import Coverage, draw_strokes, path
 from consumers.handlers.tiles.weights import Float32s, Float64s

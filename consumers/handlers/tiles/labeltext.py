@@ -37,7 +37,7 @@ def text_mask(text: str, size_px: float, angle_deg: int, rim_px: float) -> TextM
     """*text* in letters of *size_px*, turned counterclockwise around the middle of the mask."""
     font = _font(size_px)
     half_width, half_height = font.getlength(text) / 2, -font.getbbox("0", anchor="ls")[1] / 2
-    half_px = ceil((half_width + half_height) / _LARGER + 2 * rim_px) + 1
+    half_px = ceil((half_width + half_height) / _LARGER + 1.5 * rim_px) + 1
     middle = half_px * _LARGER
     written, rimmed, boxed = (Image.new("L", (2 * middle, 2 * middle)) for _ in range(3))
     for image, stroke in ((written, 0.0), (rimmed, rim_px * _LARGER)):
@@ -45,7 +45,7 @@ def text_mask(text: str, size_px: float, angle_deg: int, rim_px: float) -> TextM
         ImageDraw.Draw(image).text(
             (middle, middle + half_height), text, 255, font, "ms", stroke_width=stroke
         )
-    beyond = 2 * rim_px * _LARGER
+    beyond = 1.5 * rim_px * _LARGER
     ImageDraw.Draw(boxed).rounded_rectangle(
         (
             middle - half_width - beyond,

@@ -37,7 +37,7 @@ class Labels:
         size_px: height of the letters.
         colour: of the digits.
         rim: colour around them, None for none; the line is interrupted in any case.
-        rim_px: how wide the rim is; the line ends twice as far away.
+        rim_px: how wide the rim is; the line ends half as much further away.
         apart_px: the least distance of two labels on one line.
         majors_only: whether minor lines have none.
     """
@@ -113,7 +113,7 @@ def _along(
 ) -> Iterator[Label]:
     """The labels of one line, each clear of those in *placed*, to which each is added."""
     text = options.text(line.level)
-    width = text_width_px(text, options.size_px) + 4 * options.rim_px
+    width = text_width_px(text, options.size_px) + 3 * options.rim_px
     steps = np.hypot(*np.diff(line.points, axis=0).T)
     at = np.concatenate(([0.0], np.cumsum(steps)))
     if at[-1] < 1.5 * width:

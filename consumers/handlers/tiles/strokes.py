@@ -90,7 +90,8 @@ def _pieces(strokes: npt.NDArray[np.int64]) -> Int32s:
     share = np.stack((number, number + 1), axis=1) / counts[which][:, None]
     ways = np.rint(share[:, :, None] * along[which][:, None, :]).astype(np.int64)
     ends = strokes[which][:, None, :2] + ways
-    return ends.reshape(-1, 4).astype(np.int32)
+    pieces: Int32s = ends.reshape(-1, 4).astype(np.int32)
+    return pieces
 
 
 def _longest_px(pieces: Int32s) -> float:
