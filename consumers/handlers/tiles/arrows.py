@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil, isfinite
+from math import isfinite
 from typing import Final
 
 import numpy as np
 
 from consumers.handlers.tiles.errors import StyleError
-from consumers.handlers.tiles.glyphs import DARK, Halo, SpeedColours, filled, inked, put
+from consumers.handlers.tiles.glyphs import DARK, Glyph, Halo, Look, SpeedColours, draw_glyphs
 from consumers.handlers.tiles.ink import Ink
-from consumers.handlers.tiles.strokes import Strokes
 from consumers.handlers.tiles.winds import Winds
 
 #: Lengths between nothing and the longest; two next to each other cannot be told apart.
@@ -21,9 +20,6 @@ _LENGTHS: Final = 32
 _HEAD: Final = 0.34
 _HALF_WIDTH: Final = 0.15
 _HEAD_MIN: Final = 0.6
-
-#: Strokes that fill a head, so many to the width of one.
-_FILL: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +73,33 @@ class Arrows:
     @property
     def reach_px(self) -> float:
         """How far an arrow extends from its place at most."""
-        rim = self.halo.width_px if self.halo else 0.0
-        return ceil(self.longest_px / 2 + self.width_px + rim + 1)
+        return self.longest_px / 2 + self._look.rim_px
+
+    @property
+    def _look(self) -> Look:
+        return Look(self.width_px, self.colours, self.halo)
 
     def draw(self, winds: Winds, shape: tuple[int, int]) -> tuple[Ink, ...]:
         """The inks, the lowest first, of a picture of *shape* (height, width)."""
         share = np.minimum(winds.speeds / self.full_m_per_s, 1.0)
         kinds = 1 + np.rint(share * _LENGTHS).astype(np.int64)
         kinds[winds.speeds < self.calm_m_per_s] = 0
-        strokes, owners = put(winds, kinds, self._arrow)
-        groups = self.colours.groups(winds.speeds)
-        return inked(strokes, owners, groups, self.width_px, self.halo, shape)
+        return draw_glyphs(winds, kinds, self._arrow, self._look, shape)
 
-    def _arrow(self, kind: int) -> Strokes:
+    def _arrow(self, kind: int) -> Glyph:
         if not kind:
-            return np.zeros((1, 4))
+            return Glyph(np.zeros((1, 2, 2)), np.empty((0, 3, 2)))
         share = (kind - 1) / _LENGTHS
         length = self.shortest_px + share * (self.longest_px - self.shortest_px)
         size = self.longest_px * (_HEAD_MIN + (1 - _HEAD_MIN) * share)
-        return _arrow(length, min(size, length / _HEAD), self.width_px)
+        return _arrow(length, min(size, length / _HEAD))
 
 
 @lru_cache(maxsize=512)
-def _arrow(length: float, size: float, width: float) -> Strokes:
-    """An arrow, as `glyphs.put` takes it; *size* is the length that its head fits."""
+def _arrow(length: float, size: float) -> Glyph:
+    """An arrow of that length; *size* is the length that its head fits."""
     tip, neck, half = length / 2, length / 2 - _HEAD * size, _HALF_WIDTH * size
-    head = filled((tip, 0.0), (neck, -half), (neck, half), width / _FILL)
-    return np.concatenate((np.array([[-length / 2, 0.0, neck, 0.0]]), head))
+    return Glyph(
+        np.array([((-tip, 0.0), (neck, 0.0))]),
+        np.array([((tip, 0.0), (neck, -half), (neck, half))]),
+    )

@@ -7,14 +7,13 @@ the left of the moving air north of the equator, on the right south of it.
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil
 from typing import Final
 
 import numpy as np
 
-from consumers.handlers.tiles.glyphs import DARK, Halo, SpeedColours, filled, inked, put
+from consumers.handlers.tiles.glyphs import DARK, Glyph, Halo, Look, SpeedColours, draw_glyphs
 from consumers.handlers.tiles.ink import Ink
-from consumers.handlers.tiles.strokes import Strokes, path
+from consumers.handlers.tiles.strokes import path
 from consumers.handlers.tiles.weights import Float64s
 from consumers.handlers.tiles.winds import Winds
 
@@ -33,9 +32,6 @@ _FEATHER: Final = 0.42
 _LEAN: Final = 0.16
 _FLAG: Final = 0.24
 _CALM: Final = 0.14
-
-#: Strokes that fill a flag, so many to the width of one.
-_FILL: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +62,22 @@ class Barbs:
     @property
     def reach_px(self) -> float:
         """How far a barb extends from its place at most."""
-        rim = self.halo.width_px if self.halo else 0.0
-        farthest = np.abs(_barb(KNOTS_MAX // STEP_KNOTS, self.length_px, self.width_px)).max()
-        return ceil(float(farthest) + self.width_px + rim + 1)
+        return _barb(KNOTS_MAX // STEP_KNOTS, self.length_px).reach_px + self._look.rim_px
+
+    @property
+    def _look(self) -> Look:
+        return Look(self.width_px, self.colours, self.halo)
 
     def draw(self, winds: Winds, shape: tuple[int, int]) -> tuple[Ink, ...]:
         """The inks, the lowest first, of a picture of *shape* (height, width)."""
-        strokes, owners = put(
+        return draw_glyphs(
             winds,
             rounded(winds.speeds),
-            lambda steps: _barb(steps, self.length_px, self.width_px),
+            lambda steps: _barb(steps, self.length_px),
+            self._look,
+            shape,
             mirrored=winds.southern,
         )
-        groups = self.colours.groups(winds.speeds)
-        return inked(strokes, owners, groups, self.width_px, self.halo, shape)
 
 
 def rounded(speeds: Float64s) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
@@ -89,30 +87,28 @@ def rounded(speeds: Float64s) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 
 @lru_cache(maxsize=512)
-def _barb(steps: int, length: float, width: float) -> Strokes:
-    """The strokes of so many steps of 5 knots, as `glyphs.put` takes them."""
+def _barb(steps: int, length: float) -> Glyph:
+    """The barb of so many steps of 5 knots."""
     if not steps:
         angle = np.linspace(0, 2 * np.pi, 17)
-        return path(_CALM * length * np.stack((np.cos(angle), np.sin(angle)), axis=1))
+        circle = _CALM * length * np.stack((np.cos(angle), np.sin(angle)), axis=1)
+        return Glyph(path(circle), np.empty((0, 3, 2)))
     flags, rest = divmod(steps, 10)
     fulls, halves = divmod(rest, 2)
-    apart = _APART * length
-    needed = flags * (_FLAG * length + apart / 2) + (fulls + halves) * apart
+    apart, foot = _APART * length, _FLAG * length
+    needed = flags * (foot + apart / 2) + (fulls + halves) * apart
     at = end = max(length, needed + apart)
-    parts = [np.array([[0.0, 0.0, end, 0.0]])]
     side, lean = _FEATHER * length, _LEAN * length
+    strokes = [((0.0, 0.0), (end, 0.0))]
+    triangles = []
     for _ in range(flags):
-        foot = at - _FLAG * length
-        parts.append(filled((at, side), (at, 0.0), (foot, 0.0), width / _FILL))
-        at = foot - apart / 2
+        triangles.append(((at, 0.0), (at, side), (at - foot, 0.0)))
+        at -= foot + apart / 2
     if steps == 1:
         # A single half feather stands below the end, to be told from a full one.
         at -= apart
     for share in [1.0] * fulls + [0.5] * halves:
-        parts.append(np.array([[at, 0.0, at + lean * share, side * share]]))
+        strokes.append(((at, 0.0), (at + lean * share, side * share)))
         at -= apart
-    # Drawn upwind with feathers on the right of it, which is the left of the moving air.
-    barb = np.concatenate(parts)
-    barb[:, [0, 2]] *= -1
-    barb[:, [1, 3]] *= -1
-    return barb
+    # So far against the wind, with feathers on the right hand: turned by half a circle.
+    return Glyph(-np.array(strokes), -np.array(triangles).reshape(-1, 3, 2))

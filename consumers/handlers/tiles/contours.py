@@ -24,11 +24,12 @@ import numpy as np
 
 from consumers.handlers.tiles.cells import Cell, cells
 from consumers.handlers.tiles.contourlevels import Levels
+from consumers.handlers.tiles.coverage import Coverage
 from consumers.handlers.tiles.ink import Ink
 from consumers.handlers.tiles.isolines import STEP_PX, Isoline, isolines
 from consumers.handlers.tiles.linelabels import Labels, draw_labels, place_labels
-from consumers.handlers.tiles.strokes import Coverage, draw_strokes, path
-from consumers.handlers.tiles.weights import Float32s, Float64s
+from consumers.handlers.tiles.strokes import Strokes, draw_strokes, path
+from consumers.handlers.tiles.weights import Float32s
 
 #: A usual tile.
 CELL_PX: Final = 256
@@ -132,8 +133,8 @@ class Contours:
         return lines[False], lines[True]
 
 
-def _strokes(lines: Sequence[Isoline]) -> Float64s:
-    return np.concatenate([np.empty((0, 4)), *(path(line.points) for line in lines)])
+def _strokes(lines: Sequence[Isoline]) -> Strokes:
+    return np.concatenate([np.empty((0, 2, 2)), *(path(line.points) for line in lines)])
 
 
 def _joined(parts: Sequence[tuple[Cell, Coverage]], shape: tuple[int, int]) -> Coverage:

@@ -7,20 +7,20 @@ cell alone: the same cell has the same labels in every picture, and none is cut.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import atan2, degrees
+from math import atan2, ceil, degrees
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from consumers.handlers.tiles.coverage import Coverage
 from consumers.handlers.tiles.ink import Ink
 from consumers.handlers.tiles.isolines import Isoline
 from consumers.handlers.tiles.labeltext import ANGLE_STEP_DEG, text_mask, text_width_px
-from consumers.handlers.tiles.strokes import Coverage
 from consumers.handlers.tiles.weights import Float64s
 
 #: Places are tried this far apart along a line.
-_TRY_EVERY_PX: Final = 4.0
+_TRY_EVERY_PX: Final = 3.0
 
 #: How far a line may bend away under its label, as a share of the size of the letters.
 _BEND_MAX: Final = 0.25
@@ -114,17 +114,15 @@ def _along(
     """The labels of one line, each clear of those in *placed*, to which each is added."""
     text = options.text(line.level)
     width = text_width_px(text, options.size_px) + 3 * options.rim_px
-    steps = np.hypot(*np.diff(line.points, axis=0).T)
-    at = np.concatenate(([0.0], np.cumsum(steps)))
-    if at[-1] < 1.5 * width:
+    half = ceil(width / 2 / _TRY_EVERY_PX)
+    tried = _evenly(line)
+    if len(tried) <= 3 * half:
         return
-    middles = np.arange(width / 2, at[-1] - width / 2, _TRY_EVERY_PX)
-    starts, ends = (_points(line, at, middles + half) for half in (-width / 2, width / 2))
+    starts, middles, ends = tried[: -2 * half], tried[half:-half], tried[2 * half :]
     centres = (starts + ends) / 2
-    bends = np.hypot(*(_points(line, at, middles) - centres).T)
-    shorter = width - np.hypot(*(ends - starts).T)
+    shorter = 2 * half * _TRY_EVERY_PX - np.hypot(*(ends - starts).T)
     # A line that winds may come back to the middle; it is then much shorter than its way.
-    bends = np.maximum(bends, shorter)
+    bends = np.maximum(np.hypot(*(middles - centres).T), shorter)
     free = (bends <= _BEND_MAX * options.size_px) & _inside(starts, ends, options, shape)
     for other in placed:
         away = np.hypot(centres[:, 0] - other.x_px, centres[:, 1] - other.y_px)
@@ -136,8 +134,12 @@ def _along(
         free &= np.hypot(*(centres - centres[best]).T) >= max(options.apart_px, width)
 
 
-def _points(line: Isoline, at: Float64s, where: Float64s) -> Float64s:
+def _evenly(line: Isoline) -> Float64s:
+    """Points on *line*, `_TRY_EVERY_PX` apart along it."""
     x, y = line.points.T
+    at = np.zeros(len(x))
+    np.cumsum(np.hypot(np.diff(x), np.diff(y)), out=at[1:])
+    where = np.arange(0.0, at[-1], _TRY_EVERY_PX)
     return np.stack((np.interp(where, at, x), np.interp(where, at, y)), axis=1)
 
 
