@@ -35,6 +35,9 @@ CODES: Final = 1 << 24
 
 TRANSPARENT: Final = "#00000000"
 
+#: The colour of lines and signs that say none.
+INK: Final = "#1b2733"
+
 
 class StyleBase(Part):
     """What every style may say: how it is called, and which parameters it is made for."""
@@ -171,22 +174,25 @@ class Discrete(Coloured):
 class Contour(StyleBase):
     """Lines of equal values: at *levels*, or every *interval* from *base* on.
 
-    Every *major_every*-th line, counted from *base*, is drawn in *major_width*; 0: none.
-    Widths and sizes are in pixels of a picture with scale 1.
+    Every *major_every*-th line, counted from *base*, is a major one (0: none); of *levels*
+    those that *majors* names are. Widths and sizes are in pixels of a picture of scale 1.
+    *labels* stand on all lines, or on the major ones only.
     """
 
     type: Literal["contour"]
     interval: Annotated[Number, Field(gt=0)] | None = None
-    levels: Annotated[tuple[Number, ...], Field(max_length=STOPS_MAX)] = ()
     base: Number = 0.0
     major_every: Annotated[int, Field(ge=0, le=100)] = 5
-    colour: Annotated[Colour, american("colour")] = "#1b2733"
+    levels: Annotated[tuple[Number, ...], Field(max_length=STOPS_MAX)] = ()
+    majors: Annotated[tuple[Number, ...], Field(max_length=STOPS_MAX)] = ()
+    colour: Annotated[Colour, american("colour")] = INK
     major_colour: Annotated[Colour | None, american("major_colour")] = None
     width: Pixels = 1.0
     major_width: Pixels = 1.8
-    labels: bool = True
+    labels: Literal["all", "major", "none"] = "all"
     label_size: Annotated[float, Field(ge=6, le=64)] = 11.0
-    label_halo: Colour | None = "#ffffffc0"
+    label_halo: Colour | None = "#ffffffb0"
+    decimals: Annotated[int, Field(ge=0, le=6)] = 0
 
     @model_validator(mode="after")
     def _has_lines(self) -> Self:
@@ -195,38 +201,64 @@ class Contour(StyleBase):
         for one, other in pairwise(self.levels):
             if other <= one:
                 raise ValueError(f"levels must rise, but {other:g} follows {one:g}")
+        if unknown := set(self.majors) - set(self.levels):
+            raise ValueError(f"the major level {min(unknown):g} is none of the levels")
         return self
 
 
-class _Symbols(StyleBase):
-    spacing: Annotated[float, Field(ge=16, le=512)] = 50.0
-    colour: Annotated[Colour, american("colour")] = "#1b2733"
-    halo: Colour | None = None
-    width: Pixels = 1.3
+class Symbols(StyleBase):
+    """Signs of the wind on a lattice, drawn from the components of the layer, in m/s.
 
-
-class WindBarbs(_Symbols):
-    """Barbs of the wind: a flag for 50 knots, a full line for 10, half a one for 5.
-
-    Drawn from the two components that belong to the layer, which must be in m/s.
+    One *colour*, or *stops*: the colour from each speed on, the first at 0. The *halo* lets
+    signs stand out on any ground. Lengths are in pixels of a picture of scale 1.
     """
 
+    spacing: Annotated[float, Field(ge=16, le=512)] = 50.0
+    width: Pixels = 1.2
+    colour: Annotated[Colour, american("colour")] = INK
+    stops: Annotated[tuple[Stop, ...], Field(max_length=32)] = ()
+    halo: Colour | None = None
+    halo_width: Pixels = 1.2
+
+    @field_validator("stops")
+    @classmethod
+    def _rise_from_calm(cls, stops: tuple[Stop, ...]) -> tuple[Stop, ...]:
+        if stops and stops[0].value != 0:
+            raise ValueError(f"the first stop of a wind is 0, got {stops[0].value:g}")
+        for one, other in pairwise(stops):
+            if other.value <= one.value:
+                raise ValueError(f"stops must rise, but {other.value:g} follows {one.value:g}")
+        return stops
+
+
+class WindBarbs(Symbols):
+    """Barbs: a flag for 50 knots, a full line for 10, half a one for 5, a circle for calm."""
+
     type: Literal["wind_barbs"]
-    length: Annotated[float, Field(ge=8, le=256)] = 26.0
+    length: Annotated[float, Field(ge=8, le=256)] = 24.0
 
 
-class WindArrows(_Symbols):
-    """Arrows with the wind, as long as it is fast: *length* at *full_speed* (m/s)."""
+class WindArrows(Symbols):
+    """Arrows with the wind: *shortest* in calm air, *longest* from *full_speed* on."""
 
     type: Literal["wind_arrows"]
-    length: Annotated[float, Field(ge=8, le=256)] = 34.0
+    spacing: Annotated[float, Field(ge=16, le=512)] = 32.0
+    shortest: Annotated[float, Field(ge=2, le=256)] = 8.0
+    longest: Annotated[float, Field(ge=4, le=256)] = 28.0
     full_speed: Annotated[Number, Field(gt=0)] = 25.0
+
+    @model_validator(mode="after")
+    def _grow(self) -> Self:
+        if self.shortest > self.longest:
+            raise ValueError(f"the shortest arrow ({self.shortest:g}) is longer than the longest")
+        return self
 
 
 class Data(StyleBase):
     """The numbers themselves, for programs that draw on their own.
 
-    value = *base* + *step* * (red * 65536 + green * 256 + blue); opacity 0: missing.
+    value = *base* + *step* * (red * 65536 + green * 256 + blue); opacity 0: missing. See
+    `consumers.handlers.tiles.codes24`.
     """
 
     type: Literal["data"]
