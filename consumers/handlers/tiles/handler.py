@@ -9,13 +9,16 @@ from pydantic import JsonValue
 
 from consumers.handler import Context
 from consumers.handlers.tiles.catalog import Dataset
+from consumers.handlers.tiles.crs import x_first
 from consumers.handlers.tiles.dataerrors import ObjectMissingError, iso_utc
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.grid import ProjectedGrid
 from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import Mapping, MappingCache
 from consumers.handlers.tiles.pixels import Target
+from consumers.handlers.tiles.pyramid import has_between
 from consumers.handlers.tiles.render import blank, render
+from consumers.handlers.tiles.sample import Resampling
 from consumers.handlers.tiles.shards import Values
 from consumers.handlers.tiles.style import Style
 from consumers.handlers.tiles.styles import find_style
@@ -59,6 +62,7 @@ class TilePainter:
             StoreError: an object is missing, or the store does not answer.
             ShardError: an object is no whole shard.
         """
+        tile = x_first(tile)
         target = Target.of(tile)
         try:
             return await self._paint(tile, target)
@@ -71,25 +75,41 @@ class TilePainter:
         selection = await self._lookups.find(tile.layer, tile.time)
         style = find_style(tile.style, selection.value_range)
         dataset = selection.dataset
-        mapping = await self._map(dataset, target)
+        how = resampling_of(tile, dataset)
+        mapping = await self._map(dataset, target, how)
         if mapping is None:
             return Picture(blank(tile.width, tile.height), dataset, covered=False)
-        shards = await self._shards.shards(dataset, mapping.window)
+        level = dataset.at_level(mapping.level)
+        shards = await self._shards.shards(level, mapping.window)
         if tile.width * tile.height <= DRAWN_IN_THE_LOOP_PX:
-            png = _draw(dataset, mapping, shards, style)
+            png = _draw(level, mapping, shards, style, how)
         else:
-            png = await to_thread.run_sync(_draw, dataset, mapping, shards, style)
+            png = await to_thread.run_sync(_draw, level, mapping, shards, style, how)
         return Picture(png, dataset, covered=True)
 
-    async def _map(self, dataset: Dataset, target: Target) -> Mapping | None:
+    async def _map(self, dataset: Dataset, target: Target, how: Resampling) -> Mapping | None:
+        asked = dataset.grid, target, dataset.levels, how.margin
         # A projection takes milliseconds; without one, the thread would cost more.
-        if isinstance(dataset.grid, ProjectedGrid):
-            return await to_thread.run_sync(self._mappings.map_tile, dataset.grid, target)
-        return self._mappings.map_tile(dataset.grid, target)
+        if isinstance(dataset.grid, ProjectedGrid) or not target.is_straight:
+            return await to_thread.run_sync(self._mappings.map_tile, *asked)
+        return self._mappings.map_tile(*asked)
 
 
-def _draw(dataset: Dataset, mapping: Mapping, shards: dict[int, Values], style: Style) -> bytes:
-    return render(dataset.layout.assemble(mapping.window, shards), mapping, style)
+def resampling_of(tile: RenderTile, dataset: Dataset) -> Resampling:
+    """How *tile* gets its values: as it asks for, but never between two categories."""
+    if not has_between(dataset.name.parameter):
+        return Resampling.NEAREST
+    return Resampling.BILINEAR if tile.resampling == "auto" else Resampling(tile.resampling)
+
+
+def _draw(
+    dataset: Dataset,
+    mapping: Mapping,
+    shards: dict[int, Values],
+    style: Style,
+    how: Resampling,
+) -> bytes:
+    return render(dataset.layout.assemble(mapping.window, shards), mapping, style, how)
 
 
 class RenderTileHandler:
@@ -115,6 +135,7 @@ class RenderTileHandler:
         Raises:
             PermanentError, TilesDataError: see `TilePainter.paint`.
         """
+        payload = x_first(payload)
         picture = await self._painter.paint(payload)
         shown = picture.dataset.valid_time
         key = tile_key(payload, shown)
