@@ -9,6 +9,7 @@ from typing import Self, Unpack
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import JsonValue
 
+from producers.blockingmanager import BlockingQueueManager
 from producers.client import BatchReport, Producer
 from producers.handle import JobHandle
 from producers.order import Options
@@ -73,6 +74,10 @@ class BlockingProducer:
     def cancel(self, job_id: str) -> Cancellation:
         """End a job; as `Producer.cancel`."""
         return self._portal.call(self._jobs.cancel, job_id)
+
+    def manager(self) -> BlockingQueueManager:
+        """Whoever manages this queue; as `Producer.manager`."""
+        return BlockingQueueManager(self._portal, self._jobs.manager())
 
     def job(self, job_id: str) -> "BlockingJobHandle":
         """A handle for the job *job_id*; nothing is asked yet."""

@@ -12,13 +12,14 @@ from typing import Self, Unpack
 from pydantic import JsonValue
 
 from producers.handle import JobHandle
+from producers.manager import QueueManager
 from producers.order import Options, new_job
 from producers.payloads.base import Payload
 from streams import enqueue as entry_point
 from streams.cancel import Cancellation
 from streams.connection import connected
 from streams.enqueue import BATCH_BYTES_MAX, BATCH_MAX, Acceptance, Enqueued
-from streams.errors import QueueFullError
+from streams.errors import QueueDrainingError, QueueFullError
 from streams.job import NewJob
 from streams.jobs import JobView
 from streams.keys import Keys
@@ -27,10 +28,15 @@ from streams.server import Server
 #: Calls of `enqueue_many` that the server has at a time: it is never idle for want of one.
 CALLS_UNDER_WAY = 3
 
+_REFUSED = frozenset({Acceptance.FULL, Acceptance.CLOSED})
+
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What became of many jobs: how many are new, were there before, or found no room."""
+    """What became of many jobs: how many are new, were there before, or were refused.
+
+    They are refused by a queue that holds as many jobs as it may, or drains.
+    """
 
     accepted: int
     existing: int
@@ -44,10 +50,9 @@ class BatchReport:
     def with_answers(self, answers: Sequence[Enqueued]) -> "BatchReport":
         """The report with those of one more call."""
         new = sum(answer.is_new for answer in answers)
-        full = sum(answer.acceptance is Acceptance.FULL for answer in answers)
-        return BatchReport(
-            self.accepted + new, self.existing + len(answers) - new - full, self.refused + full
-        )
+        refused = sum(answer.acceptance in _REFUSED for answer in answers)
+        existing = len(answers) - new - refused
+        return BatchReport(self.accepted + new, self.existing + existing, self.refused + refused)
 
 
 class Producer:
@@ -89,12 +94,16 @@ class Producer:
 
         Raises:
             QueueFullError: the queue holds as many jobs as it may.
+            QueueDrainingError: somebody drains the queue; it takes no new jobs.
             InvalidJobError: an option or the payload's size is out of its range.
         """
         job = new_job(payload, **options)
         [answer] = await entry_point.enqueue(
             self._server, self._keys, [job], length_max=self._length_max
         )
+        if answer.stop is not None:
+            stop = answer.stop
+            raise QueueDrainingError(self.queue, stop.by, stop.since_ms, str(stop))
         if answer.acceptance is Acceptance.FULL:
             raise QueueFullError(self.queue, answer.length, self._length_max)
         return answer
@@ -104,7 +113,7 @@ class Producer:
 
         While the server has three calls the next one is made ready.
 
-        A job that finds the queue full is refused and counted; the others go in.
+        A job that finds the queue full or draining is refused and counted; the others go in.
         """
         report = BatchReport(0, 0, 0)
         under_way: deque[asyncio.Task[list[Enqueued]]] = deque()
@@ -127,6 +136,10 @@ class Producer:
     def job(self, job_id: str) -> JobHandle:
         """A handle for the job *job_id*; nothing is asked yet."""
         return JobHandle(self._server, self._keys, job_id)
+
+    def manager(self) -> QueueManager:
+        """Whoever manages this queue: pauses, lists, clears it, and more; nothing is asked yet."""
+        return QueueManager(self._server, self.queue)
 
     async def get(self, job_id: str) -> JobView:
         """Everything that is known of a job.

@@ -3,9 +3,14 @@
     millstream:tile:<layer>:<style>@<version>:<crs>:<bbox>:<width>x<height>:<time>:<format>
     millstream:tile:gfs_TMP_2m:temperature@c570f4391c1c:EPSG:3857:0,0,20037508.342789244,20037508.342789244:256x256:20240101T000000Z:png
 
-Equal pictures have equal names: numbers are written in one way, times in UTC. No part is
-taken from a request as it came: each must consist of the few characters of its pattern.
-A scale of 2 is written behind the size, as `256x256@2`.
+Equal pictures have equal names: numbers are written in one way, times in UTC, a system
+that is written down as WKT is named by its digest. No part is taken from a request as it
+came: each must consist of the few characters of its pattern. A scale of 2 is written
+behind the size, as `256x256@2`.
+
+A job whose area has the axes of its system's definition has a name of its own, with `axes,`
+before the numbers: only the worker knows the definition. It keeps the picture under the
+name with x first, and the job's result tells it.
 
 The version of a style changes when what it draws changes (see docs/styles.md). Whoever
 makes a name must be told it: the renderer reads the style, and a gateway gets it with the
@@ -15,9 +20,10 @@ for one picture one job.
 
 import re
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
-from producers.payloads.tiles import BoundingBox, RenderTile
+from producers.payloads.tiles import RenderTile, is_wkt
 
 #: What stands in the place of the time when the newest forecast was asked for.
 LATEST: Final = "latest"
@@ -31,9 +37,10 @@ COORDINATE_DECIMALS: Final = 9
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]*"
 _NUMBER = r"-?\d{1,10}(?:\.\d{1,9})?"
 _KEY = re.compile(
-    rf"millstream:tile:{_NAME}:{_NAME}(?:@[0-9a-f]{{12}})?:[A-Za-z]{{2,8}}:[A-Za-z0-9]{{1,12}}"
-    rf":{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}:\d{{1,4}}x\d{{1,4}}(?:@\d)?"
-    rf":(?:{LATEST}|\d{{8}}T\d{{6}}(?:\.\d{{6}})?Z):(?:png|png32|webp|jpeg)",
+    rf"millstream:tile:{_NAME}:{_NAME}(?:@[0-9a-f]{{12}})?:[A-Za-z]{{2,8}}:[A-Za-z0-9]{{1,32}}"
+    rf":(?:axes,)?{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}:\d{{1,4}}x\d{{1,4}}(?:@\d)?"
+    rf":(?:{LATEST}|\d{{8}}T\d{{6}}(?:\.\d{{6}})?Z):(?:png|png32|webp|jpeg)"
+    r"(?::(?:nearest|bilinear|bicubic))?",
     re.ASCII,
 )
 
@@ -57,8 +64,9 @@ def tile_key(
     if payload.scale > 1:
         size = f"{size}@{payload.scale}"
     key = (
-        f"millstream:tile:{payload.layer}:{style}:{payload.crs}:{_bbox(payload.bbox)}"
+        f"millstream:tile:{payload.layer}:{style}:{_crs(payload.crs)}:{_area(payload)}"
         f":{size}:{_time(resolved_time)}:{payload.format}"
+        f"{'' if payload.resampling == 'auto' else f':{payload.resampling}'}"
     )
     if _KEY.fullmatch(key) is None:
         raise ValueError(f"no cache name can be made of {key!r}: a part holds illegal characters")
@@ -79,8 +87,14 @@ def ttl_for(valid_time: datetime, now: datetime) -> timedelta:
     return timedelta(days=1)
 
 
-def _bbox(bbox: BoundingBox) -> str:
-    return ",".join(_number(v) for v in (bbox.min_x, bbox.min_y, bbox.max_x, bbox.max_y))
+def _crs(crs: str) -> str:
+    return f"WKT:{blake2b(crs.encode(), digest_size=16).hexdigest()}" if is_wkt(crs) else crs
+
+
+def _area(payload: RenderTile) -> str:
+    box = payload.bbox
+    numbers = ",".join(_number(v) for v in (box.min_x, box.min_y, box.max_x, box.max_y))
+    return numbers if payload.axis == "xy" else f"axes,{numbers}"
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
+from streams.gate import Stop, stop_of
 from streams.job import ATTEMPTS_DEFAULT, NewJob
 from streams.keys import Keys
 from streams.scripts.loader import Row, load
@@ -32,6 +33,8 @@ class Acceptance(Enum):
     """Another live job holds the unique key: nothing was added."""
     FULL = 5
     """The queue holds as many jobs as it may: nothing was added."""
+    CLOSED = 6
+    """The queue drains and takes no new jobs: nothing was added."""
 
 
 class Enqueued(NamedTuple):
@@ -40,6 +43,8 @@ class Enqueued(NamedTuple):
     id: str
     acceptance: Acceptance
     length: int = 0
+    stop: Stop | None = None
+    """Who closed the queue, where it drains."""
 
     @property
     def is_new(self) -> bool:
@@ -64,7 +69,12 @@ async def enqueue(
         return []
     answers = await server.run(
         _ENQUEUE,
-        keys={**keys.streams, "delayed": keys.delayed, "counters": keys.counters},
+        keys={
+            **keys.streams,
+            "delayed": keys.delayed,
+            "counters": keys.counters,
+            "gate": keys.gate,
+        },
         args={"length_max": length_max, "attempts_default": ATTEMPTS_DEFAULT},
         rows=[_row(keys, job) for job in jobs],
     )
@@ -104,5 +114,7 @@ def _enqueued(job: NewJob, code: int, text: bytes) -> Enqueued:
     acceptance = Acceptance(code)
     if acceptance in {Acceptance.EXISTS, Acceptance.UNIQUE_TAKEN}:
         return Enqueued(text.decode(), acceptance)
+    if acceptance is Acceptance.CLOSED:
+        return Enqueued(job.id, acceptance, stop=stop_of(text))
     length = int(text) if acceptance is Acceptance.FULL else 0
     return Enqueued(job.id, acceptance, length)

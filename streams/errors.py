@@ -8,7 +8,9 @@ StreamsError
 ├── ScriptError              a script was called with other names than its header's
 ├── InvalidJobError          a job that must not be sent: id, size or limits
 ├── QueueFullError           the queue holds as many jobs as it may
+├── QueueDrainingError       the queue takes no new jobs
 ├── UnknownJobError          no record of this job, now or any more
+├── ListingError             a list of jobs that there is not, or no place in one
 ├── UnknownScheduleError     no schedule of this name
 ├── ScheduleExistsError      another schedule has this name
 └── TooManySchedulesError    the queue holds as many schedules as it may
@@ -56,6 +58,19 @@ class QueueFullError(StreamsError):
         )
 
 
+class QueueDrainingError(StreamsError):
+    """Raised when a queue takes no new jobs, because somebody drains it."""
+
+    def __init__(self, queue: str, by: str, since_ms: int, since: str) -> None:
+        self.queue = queue
+        self.by = by
+        self.since_ms = since_ms
+        super().__init__(
+            f"the queue '{queue}' is closed to new jobs, it drains {since}: try again later, use "
+            f"another queue, or open it again (millstream queues reopen {queue})"
+        )
+
+
 class UnknownJobError(StreamsError):
     """Raised when a job has no record: never enqueued, or ended and forgotten."""
 
@@ -67,6 +82,10 @@ class UnknownJobError(StreamsError):
             "it ended longer ago than records are kept, or it was sent by a plain XADD "
             "and has not run yet"
         )
+
+
+class ListingError(StreamsError, ValueError):
+    """Raised before anything is read: a state that has no list, a page or a cursor that is none."""
 
 
 class UnknownScheduleError(StreamsError):

@@ -171,6 +171,11 @@ class Schedules:
             )
             if ticked in {Ticked.READY, Ticked.EXISTS}:
                 return job_id
+            if ticked is Ticked.CLOSED:
+                raise ScheduleError(
+                    f"the schedule '{name}' is not run now: the queue drains {text} "
+                    f"(millstream queues reopen {self.queue} lets it take jobs again)"
+                )
             if ticked is not Ticked.OLD_PLAN:
                 why = (
                     f"its job '{text}' has not ended"

@@ -21,6 +21,8 @@ class Reason(StrEnum):
     """Every place of every worker is taken."""
     WORKERS_TROUBLED = "workers_troubled"
     """Workers live, and each of them says what keeps it from taking jobs."""
+    PAUSED = "paused"
+    """Somebody paused its level of the queue."""
     NO_WORKER = "no_worker"
     """No worker consumes its queue."""
     KIND_UNKNOWN = "kind_unknown"

@@ -5,7 +5,7 @@ which jobs a fetch brought); the model says what the answer has to be and what t
 has to hold afterwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from streams.job import Token
@@ -158,6 +158,8 @@ class World:
     counts: dict[str, int] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
     workers: set[str] = field(default_factory=set)
+    paused: set[int] = field(default_factory=set)
+    draining: bool = False
     given: set[Token] = field(default_factory=set)
     buried: list[str] = field(default_factory=list)
     """Ids whose dead letters are still to be named by `letter_of`."""
@@ -185,11 +187,13 @@ class World:
     # Arriving and starting.
 
     def accepts(self, life: Life) -> str:
-        """Add a job: "new", or the id of what is in its way."""
+        """Add a job: "new", "closed", or the id of what is in its way."""
         if life.id in self.lives and self.lives[life.id].has_record:
             return life.id
         if life.unique and life.unique in self.slots:
             return self.slots[life.unique]
+        if self.draining:
+            return "closed"
         self.lives[life.id] = life
         life.record_unique = life.unique
         if life.unique:
@@ -403,6 +407,56 @@ class World:
         self._end(life, CANCELLED)
         life.unique = unique
         return "cancelled"
+
+    def clears(self, levels: Collection[int], *, running: bool) -> tuple[int, int]:
+        """How many have ended, and how many consumers were asked."""
+        here = [x for x in self.some(IN_STREAM, DELAYED) if x.level in levels]
+        ended = asked = 0
+        for life in here:
+            if life.runs:
+                if running:
+                    self.wanted.add(life.id)
+                    asked += 1
+            elif life.state == DELAYED or not life.body_gone:
+                life.has_record = True
+                self.wanted.discard(life.id)
+                self._end(life, CANCELLED)
+                ended += 1
+        return ended, asked
+
+    def removes(self, job_id: str) -> str:
+        life = self.lives.get(job_id)
+        if life is None or not life.has_record:
+            return "unknown"
+        if life.runs:
+            return "running"
+        self.wanted.discard(job_id)
+        if life.record_unique and self.slots.get(life.record_unique) == job_id:
+            del self.slots[life.record_unique]
+        self.letters.pop(life.dead_entry, None)
+        del self.lives[job_id]
+        self.count("removed")
+        return "removed"
+
+    def reprioritises(self, job_id: str, level: int) -> str:
+        """The answer; one that was moved in the streams still wants its entry."""
+        life = self.lives.get(job_id)
+        if life is None or not life.has_record:
+            return "unknown"
+        if life.state in ENDS:
+            return "ended"
+        if life.level == level:
+            return "as_it_was"
+        if life.owner:
+            return "begun"
+        if life.state == VANISHED:
+            return "entry_gone"
+        life.level = level
+        self.count("reprioritised")
+        if life.state == IN_STREAM:
+            life.epoch += 1
+            life.entry_losses = life.losses or life.entry_losses
+        return "moved"
 
     def replays(self, letter: Letter) -> str:
         """The answer: live, body lost, taken or ready; a ready one still wants its entry."""

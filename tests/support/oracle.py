@@ -9,7 +9,7 @@ from math import pi
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import Proj
+from pyproj import Proj, Transformer
 
 from consumers.handlers.tiles.grid import CIRCLE_DEG, GeographicGrid, Grid, ProjectedGrid, Window
 from consumers.handlers.tiles.pixels import Target
@@ -37,6 +37,15 @@ def centres_deg(target: Target) -> tuple[Float64s, Float64s]:
         x = np.degrees(x / _RADIUS_M)
         y = np.degrees(2 * np.arctan(np.exp(y / _RADIUS_M)) - pi / 2)
     lons, lats = np.meshgrid(x, y)
+    if target.crs not in {"EPSG:3857", "EPSG:4326", "CRS:84"}:
+        to_earth = Transformer.from_crs(target.crs, "OGC:CRS84", always_xy=True)
+        x, y = lons, lats
+        lons, lats = to_earth.transform(x, y)
+        # Beyond the edge of some maps PROJ tells another place.
+        back_x, back_y = to_earth.transform(lons, lats, direction="INVERSE")
+        if "Projected" in to_earth.source_crs.type_name:
+            lost = ~(np.hypot(back_x - x, back_y - y) < 1000)
+            lons, lats = np.where(lost, np.nan, lons), np.where(lost, np.nan, lats)
     return lons, lats
 
 
@@ -89,25 +98,52 @@ def _step_deg(grid: Grid) -> float:
     return 0.0
 
 
-def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:
-    """The bilinear field; missing points left out unless they have more than half."""
+def exact_field(values: Float32s, grid: Grid, target: Target, level: int = 0) -> Float64s:
+    """The bilinear field; missing points left out unless they have more than half.
+
+    At a *level* the points are blocks of 2^level x 2^level points of *values*, each in the
+    middle of what there is of its block, with its mean.
+    """
     rows, cols = exact_positions(grid, target)
     last_col = grid.nx if grid.wraps else grid.nx - 1
     with np.errstate(invalid="ignore"):
         inside = (rows >= 0) & (rows <= grid.ny - 1) & (cols >= 0) & (cols <= last_col)
     rows, cols = np.where(inside, rows, 0), np.where(inside, cols, 0)
+    points, (row_at, col_at) = block_means(values.astype(np.float64), level)
+    rows = np.interp(rows, row_at, np.arange(len(row_at)))
+    if grid.wraps:
+        cols = (cols - (2**level - 1) / 2) / 2**level % len(col_at)
+    else:
+        cols = np.interp(cols, col_at, np.arange(len(col_at)))
     total, weight = np.zeros(rows.shape), np.zeros(rows.shape)
     for down, right in product((0, 1), repeat=2):
         row, col = np.floor(rows).astype(int) + down, np.floor(cols).astype(int) + right
         share = (1 - np.abs(rows - row)) * (1 - np.abs(cols - col))
-        row = np.minimum(row, grid.ny - 1)
-        col = col % grid.nx if grid.wraps else np.minimum(col, grid.nx - 1)
-        point = values[row, col].astype(np.float64)
+        row = np.minimum(row, len(row_at) - 1)
+        col = col % len(col_at) if grid.wraps else np.minimum(col, len(col_at) - 1)
+        point = points[row, col]
         present = np.isfinite(point)
         total += np.where(present, share * np.where(present, point, 0), 0)
         weight += np.where(present, share, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(inside & (weight >= 0.5), total / weight, np.nan)
+
+
+def block_means(values: Float64s, level: int) -> tuple[Float64s, tuple[Float64s, Float64s]]:
+    """Means of blocks and where along both axes they lie; NaN where most of one is missing."""
+    size = 2**level
+    starts = [range(0, length, size) for length in values.shape]
+    means = np.full([len(each) for each in starts], np.nan)
+    for (row, top), (col, left) in product(enumerate(starts[0]), enumerate(starts[1])):
+        block = values[top : top + size, left : left + size]
+        present = block[np.isfinite(block)]
+        if present.size >= block.size / 2:
+            means[row, col] = present.mean()
+    rows, cols = (
+        np.array([(start + min(start + size, length) - 1) / 2 for start in each])
+        for each, length in zip(starts, values.shape, strict=True)
+    )
+    return means, (rows, cols)
 
 
 def exact_indices(style: Colouring, field: Float64s) -> Indices:

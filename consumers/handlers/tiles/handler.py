@@ -8,17 +8,21 @@ from anyio import to_thread
 from pydantic import JsonValue
 
 from consumers.handler import Context
-from consumers.handlers.tiles.catalog import Dataset
+from consumers.handlers.tiles.catalog import Dataset, Selection
+from consumers.handlers.tiles.crs import x_first
 from consumers.handlers.tiles.dataerrors import ObjectMissingError, iso_utc
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.encoding import Format
-from consumers.handlers.tiles.grid import ProjectedGrid
+from consumers.handlers.tiles.layered import LayeredPainter
 from consumers.handlers.tiles.lookups import Lookups, utc_now
-from consumers.handlers.tiles.mapping import Mapping, MappingCache
+from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.pixels import Target
+from consumers.handlers.tiles.pyramid import has_between
+from consumers.handlers.tiles.reading import Cells, Reader
 from consumers.handlers.tiles.render import blank, render
-from consumers.handlers.tiles.shards import Values
+from consumers.handlers.tiles.sample import Resampling
 from consumers.handlers.tiles.styles.colouring import Colouring
+from consumers.handlers.tiles.styles.document import Coloured
 from consumers.handlers.tiles.styles.library import StyleLibrary
 from producers.payloads.tiles import RenderTile
 from producers.tilekey import LATEST_TTL, tile_key, ttl_for
@@ -51,9 +55,9 @@ class TilePainter:
         self, lookups: Lookups, shards: ShardCache, mappings: MappingCache, styles: StyleLibrary
     ) -> None:
         self._lookups = lookups
-        self._shards = shards
-        self._mappings = mappings
         self._styles = styles
+        self._reader = Reader(shards, mappings)
+        self._layered = LayeredPainter(lookups, self._reader, styles)
 
     async def paint(self, tile: RenderTile) -> Picture:
         """The picture that *tile* asks for.
@@ -63,10 +67,12 @@ class TilePainter:
         Raises:
             TileError: the job names a layer, time, style or coordinate system that does
                 not exist, or the grid cannot be drawn in it. No retry can help.
+            RunMismatchError: a layer of a composite has no value of the same run yet.
             CatalogError: the catalog does not answer.
             StoreError: an object is missing, or the store does not answer.
             ShardError: an object is no whole shard.
         """
+        tile = x_first(tile)
         target = Target.of(tile)
         try:
             return await self._paint(tile, target)
@@ -77,31 +83,38 @@ class TilePainter:
 
     async def _paint(self, tile: RenderTile, target: Target) -> Picture:
         selection = await self._lookups.find(tile.layer, tile.time)
-        version = self._styles.find(tile.style).version
-        style = self._styles.colouring(tile.style, selection.value_range)
-        dataset = selection.dataset
-        mapping = await self._map(dataset, target)
-        if mapping is None:
-            nothing = blank(target.width_px, target.height_px, tile.format)
-            return Picture(nothing, dataset, version, covered=False)
-        shards = await self._shards.shards(dataset, mapping.window)
-        if target.width_px * target.height_px <= DRAWN_IN_THE_LOOP_PX:
-            data = _draw(dataset, mapping, shards, style, tile.format)
+        style = self._styles.find(tile.style)
+        if isinstance(style.document, Coloured):
+            data = await self._coloured(tile, target, selection)
         else:
-            data = await to_thread.run_sync(_draw, dataset, mapping, shards, style, tile.format)
-        return Picture(data, dataset, version, covered=True)
+            data = await self._layered.paint(tile.style, selection, target, tile.scale, tile.format)
+        nothing = data is None
+        if data is None:
+            data = blank(target.width_px, target.height_px, tile.format)
+        return Picture(data, selection.dataset, style.version, covered=not nothing)
 
-    async def _map(self, dataset: Dataset, target: Target) -> Mapping | None:
-        # A projection takes milliseconds; without one, the thread would cost more.
-        if isinstance(dataset.grid, ProjectedGrid):
-            return await to_thread.run_sync(self._mappings.map_tile, dataset.grid, target)
-        return self._mappings.map_tile(dataset.grid, target)
+    async def _coloured(
+        self, tile: RenderTile, target: Target, selection: Selection
+    ) -> bytes | None:
+        colouring = self._styles.colouring(tile.style, selection.value_range)
+        how = resampling_of(tile, selection.dataset)
+        cells = await self._reader.cells(selection.dataset, target, how)
+        if cells is None:
+            return None
+        if target.width_px * target.height_px <= DRAWN_IN_THE_LOOP_PX:
+            return _draw(cells, colouring, tile.format)
+        return await to_thread.run_sync(_draw, cells, colouring, tile.format)
 
 
-def _draw(
-    dataset: Dataset, mapping: Mapping, shards: dict[int, Values], style: Colouring, to: Format
-) -> bytes:
-    return render(dataset.layout.assemble(mapping.window, shards), mapping, style, to)
+def resampling_of(tile: RenderTile, dataset: Dataset) -> Resampling:
+    """How *tile* gets its values: as it asks for, but never between two categories."""
+    if not has_between(dataset.name.parameter):
+        return Resampling.NEAREST
+    return Resampling.BILINEAR if tile.resampling == "auto" else Resampling(tile.resampling)
+
+
+def _draw(cells: Cells, colouring: Colouring, to: Format) -> bytes:
+    return render(cells.window(), cells.mapping, colouring, cells.how, to)
 
 
 class RenderTileHandler:
@@ -127,6 +140,7 @@ class RenderTileHandler:
         Raises:
             PermanentError, TilesDataError: see `TilePainter.paint`.
         """
+        payload = x_first(payload)
         picture = await self._painter.paint(payload)
         shown = picture.dataset.valid_time
         version = picture.style_version

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from consumers.handlers.tiles.grid import Window
+from consumers.handlers.tiles.levels import GridAxis
 
 Bools = npt.NDArray[np.bool_]
 Float32s = npt.NDArray[np.float32]
@@ -45,6 +46,7 @@ class SeparableMapping:
         rows: one step for each row of pixels.
         cols: one step for each column of pixels.
         outside_rows, outside_cols: pixels without a value, None where all have one.
+        level: the level of the grid that window and steps count on.
     """
 
     window: Window
@@ -52,6 +54,7 @@ class SeparableMapping:
     cols: Steps
     outside_rows: Bools | None
     outside_cols: Bools | None
+    level: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -79,6 +82,7 @@ class FullMapping:
         lower: index of the point before the pixel in both directions, in the flat window.
         row_weight, col_weight: shares of the next row and of the next column.
         outside: pixels without a value, None where all have one.
+        level: the level of the grid that window and points count on.
     """
 
     window: Window
@@ -86,6 +90,7 @@ class FullMapping:
     row_weight: Float32s
     col_weight: Float32s
     outside: Bools | None
+    level: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -106,7 +111,37 @@ class FullMapping:
             row_weight=self.row_weight[part],
             col_weight=self.col_weight[part],
             outside=None if self.outside is None else self.outside[part],
+            level=self.level,
         )
+
+
+Mapping = SeparableMapping | FullMapping
+
+
+def widened(mapping: Mapping, margin: int, cols: GridAxis, rows: GridAxis) -> Mapping:
+    """*mapping* with *margin* more points around its window, as far as the grid has them."""
+    window = mapping.window
+    col0, col1 = window.col0 - margin, window.col1 + margin
+    if cols.wraps:
+        turn = cols.points if col0 < 0 else 0
+        col0, col1 = col0 + turn, col1 + turn
+    else:
+        turn, col0, col1 = 0, max(col0, 0), min(col1, cols.points)
+    row0, row1 = max(window.row0 - margin, 0), min(window.row1 + margin, rows.points)
+    wide = Window(row0, row1, col0, col1)
+    down, right = window.row0 - row0, window.col0 + turn - col0
+    match mapping:
+        case SeparableMapping():
+            return replace(
+                mapping,
+                window=wide,
+                rows=Steps(mapping.rows.lower + down, mapping.rows.weight),
+                cols=Steps(mapping.cols.lower + right, mapping.cols.weight),
+            )
+        case FullMapping():
+            row, col = np.divmod(mapping.lower, window.col1 - window.col0)
+            lower = (row + down) * (col1 - col0) + (col + right)
+            return replace(mapping, window=wide, lower=lower)
 
 
 def strips(height_px: int) -> Iterator[slice]:
@@ -114,17 +149,19 @@ def strips(height_px: int) -> Iterator[slice]:
     return (slice(start, start + STRIP_PX) for start in range(0, height_px, STRIP_PX))
 
 
-def split(positions: Float64s, size: int) -> tuple[Steps, Bools]:
-    """Points around *positions*, fractions of cells along an axis of *size* points.
+def split(positions: Float64s, axis: GridAxis) -> tuple[Steps, Bools]:
+    """Points around *positions*, fractions of cells along *axis*, which does not wrap.
 
-    Also tells which positions lie outside; their steps are legal and mean nothing.
+    Positions count on the grid itself, the points on its level. Also tells which positions
+    lie outside of the grid; their steps are legal and mean nothing.
     """
     edge = EDGE_TOLERANCE_CELLS
     # Written so that NaN and infinity are outside.
-    outside = ~((positions >= -edge) & (positions <= size - 1 + edge))
-    inner = np.clip(np.where(outside, 0.0, positions), 0.0, size - 1.0)
+    outside = ~((positions >= -edge) & (positions <= axis.size - 1 + edge))
+    inner = np.clip(np.where(outside, 0.0, positions), 0.0, axis.size - 1.0)
+    inner = axis.reduced(inner)
     # The last point has no next one: it is the next one of the point before, with weight 1.
-    lower = np.minimum(inner.astype(np.intp), size - 2)
+    lower = np.minimum(inner.astype(np.intp), axis.points - 2)
     return Steps(lower, (inner - lower).astype(np.float32)), outside
 
 

@@ -160,7 +160,7 @@ async def test_a_tile_outside_of_the_grid_is_blank_and_reads_no_shard(
     [
         ({"layer": "test_TMP_3m"}, LayerNotFoundError, "did you mean test_TMP_2m"),
         ({"style": "temprature"}, UnknownStyle, "did you mean 'temperature'"),
-        ({"crs": "EPSG:9999"}, UnknownCrs, "there are CRS:84, EPSG:3857, EPSG:4326"),
+        ({"crs": "EPSG:9999"}, UnknownCrs, "expected a code that PROJ knows"),
         ({"time": RUN + timedelta(hours=3)}, TimeNotFoundError, "2026-11-22T12:00:00Z"),
     ],
 )
@@ -181,7 +181,7 @@ async def test_new_values_are_drawn_even_while_the_old_ones_are_remembered(
     colder = make_field().values - 30
 
     await ingest_fields([make_field(values=colder)], data.catalog, data.store)
-    handler._painter._shards = ShardCache(data.store)
+    handler._painter._reader._shards = ShardCache(data.store)
     await handler(job(), CONTEXT)
 
     assert await cache.get(drawn_key(job(), RUN)) != before

@@ -24,7 +24,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from consumers.handlers.tiles.errors import StyleError, UnknownStyle
 from consumers.handlers.tiles.styles.colouring import Colouring, ValueRange, colouring_of
-from consumers.handlers.tiles.styles.document import DOCUMENT, Coloured, Composite, Document
+from consumers.handlers.tiles.styles.document import (
+    DOCUMENT,
+    Coloured,
+    Composite,
+    Data,
+    Document,
+    Layer,
+)
 from producers.payloads.fields.name import Name
 from producers.payloads.flaws import told
 
@@ -110,11 +117,18 @@ class StyleLibrary:
         found = [name for name in self.names if parameter in self._documents[name].fits]
         return sorted(found, key=lambda name: (_TYPES.index(self._documents[name].type), name))
 
+    def layers(self, name: str) -> tuple[Layer, ...]:
+        """What the style *name* consists of, the lowest layer first: itself, if it is plain.
+
+        Raises:
+            UnknownStyle, StyleError: as for `find`.
+        """
+        document = self.find(name).document
+        return document.layers if isinstance(document, Composite) else (Layer(style=name),)
+
     def related(self, name: str) -> frozenset[str]:
         """The layers that the style *name* draws beside the one asked for: `PRMSL_msl`."""
-        document = self.find(name).document
-        layers = document.layers if isinstance(document, Composite) else ()
-        return frozenset(each.layer for each in layers if each.layer is not None)
+        return frozenset(each.layer for each in self.layers(name) if each.layer is not None)
 
     def colouring(self, name: str, value_range: ValueRange | None) -> Colouring:
         """The tables of the style *name*, which colours every value.
@@ -161,6 +175,8 @@ class StyleLibrary:
                     problem = f"its layer '{part}' is no style that can be drawn{hint}"
                 elif isinstance(self._documents[part], Composite):
                     problem = f"its layer '{part}' is a composite itself: name what it is made of"
+                elif isinstance(self._documents[part], Data):
+                    problem = f"its layer '{part}' holds numbers, which can only stand alone"
                 else:
                     continue
                 self._flaws[name] = f"the style '{name}' cannot be used: {problem}"
