@@ -7,8 +7,7 @@ their points are repeated.
 
 import numpy as np
 
-from consumers.handlers.tiles.mapping import Mapping
-from consumers.handlers.tiles.weights import Float32s, FullMapping, Ints, SeparableMapping
+from consumers.handlers.tiles.weights import Float32s, FullMapping, Ints, Mapping, SeparableMapping
 
 _TAPS = (-1, 0, 1, 2)
 

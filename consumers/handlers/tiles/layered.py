@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import anyio
 import numpy as np
 from anyio import to_thread
 
 from consumers.handlers.tiles.catalog import Dataset, Selection
 from consumers.handlers.tiles.coats import Coat, CodeCoat, FaintCoat, FieldThere, Want, coat_of
-from consumers.handlers.tiles.dataerrors import RunMismatchError
+from consumers.handlers.tiles.dataerrors import ObjectMissingError, RunMismatchError
 from consumers.handlers.tiles.encoding import Format, encode_pixels
 from consumers.handlers.tiles.errors import StyleError
 from consumers.handlers.tiles.levels import level_for
@@ -57,9 +56,7 @@ class LayeredPainter:
         ]
         with_codes = any(isinstance(each.coat, CodeCoat) for each in paintings)
         if with_codes and to == "jpeg":
-            raise StyleError(
-                f"the style '{style}' holds numbers, which a JPEG changes: ask for png"
-            )
+            raise StyleError(f"'{style}' holds numbers, which a JPEG would change: ask for png")
         if not any(each.cells for each in paintings):
             return None
         return await to_thread.run_sync(_draw, target, paintings, to, with_codes)
@@ -71,34 +68,33 @@ class LayeredPainter:
         coat = coat_of(self._styles, layer.style, selection.value_range, scale)
         if layer.opacity < 1:
             coat = FaintCoat(coat, layer.opacity)
-        wants = coat.wants(selection.dataset.name, picture)
-        datasets = [await self._dataset(want.layer, base.dataset) for want in wants]
-        found: dict[int, Cells | None] = {}
+        found: list[Cells] = []
+        for want in coat.wants(selection.dataset.name, picture):
+            cells = await self._read(want, base.dataset, picture)
+            if cells is None:
+                return _Painting(coat, ())
+            found.append(cells)
+        return _Painting(coat, found)
 
-        async def read(number: int, dataset: Dataset, want: Want) -> None:
-            found[number] = await self._read(dataset, want, picture)
-
-        async with anyio.create_task_group() as tasks:
-            for number, (dataset, want) in enumerate(zip(datasets, wants, strict=True)):
-                tasks.start_soon(read, number, dataset, want)
-        cells = [found[number] for number in range(len(wants))]
-        # A wind with one component is none.
-        return _Painting(coat, [each for each in cells if each] if all(cells) else [])
-
-    async def _read(self, dataset: Dataset, want: Want, picture: Target) -> Cells | None:
+    async def _read(self, want: Want, base: Dataset, picture: Target) -> Cells | None:
+        dataset = await self._dataset(want.layer, base)
         between = has_between(dataset.name.parameter)
         how = Resampling.BILINEAR if between else Resampling.NEAREST
         # Signs stand far apart, and still tell of the places where they stand.
         levels = level_for(dataset.grid, picture, dataset.levels)
-        return await self._reader.cells(dataset, want.target, how, levels=levels)
+        try:
+            return await self._reader.cells(dataset, want.target, how, levels=levels)
+        except ObjectMissingError:
+            # An ingest may have replaced the data since the catalog was read.
+            self._lookups.forget(dataset.layer, base.valid_time)
+            raise
 
     async def _selection(self, layer: Layer, base: Selection) -> Selection:
         if layer.layer is None:
             return base
         parameter, _, level = layer.layer.rpartition("_")
-        return await self._beside(
-            layer_name(base.dataset.name.model, parameter, level), base.dataset
-        )
+        name = layer_name(base.dataset.name.model, parameter, level)
+        return await self._beside(name, base.dataset)
 
     async def _dataset(self, name: LayerName, base: Dataset) -> Dataset:
         return base if name == base.name else (await self._beside(name, base)).dataset

@@ -8,11 +8,11 @@ from anyio import to_thread
 from consumers.handlers.tiles.catalog import Dataset
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.grid import ProjectedGrid
-from consumers.handlers.tiles.mapping import Mapping, MappingCache
+from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.sample import Resampling, sample
 from consumers.handlers.tiles.shards import Values
-from consumers.handlers.tiles.weights import Float32s, strips
+from consumers.handlers.tiles.weights import Float32s, Mapping, strips
 
 
 @dataclass(frozen=True, slots=True, eq=False)

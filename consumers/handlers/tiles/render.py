@@ -3,11 +3,10 @@
 import numpy as np
 
 from consumers.handlers.tiles.encoding import Format, Indexed, encode, encode_plain
-from consumers.handlers.tiles.mapping import Mapping
 from consumers.handlers.tiles.png import Indices
 from consumers.handlers.tiles.sample import Resampling, sample
 from consumers.handlers.tiles.styles.colouring import Colouring
-from consumers.handlers.tiles.weights import Float32s, strips
+from consumers.handlers.tiles.weights import Float32s, Mapping, strips
 
 _TRANSPARENT = bytes(4)
 

@@ -15,8 +15,14 @@ from typing import Final
 import numpy as np
 
 from consumers.handlers.tiles.bicubic import surface
-from consumers.handlers.tiles.mapping import Mapping
-from consumers.handlers.tiles.weights import Float32s, FullMapping, Ints, SeparableMapping, Steps
+from consumers.handlers.tiles.weights import (
+    Float32s,
+    FullMapping,
+    Ints,
+    Mapping,
+    SeparableMapping,
+    Steps,
+)
 
 #: A pixel needs at least the other half of the share in points that have a value.
 MISSING_SHARE_MAX: Final = 0.5

@@ -14,14 +14,30 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from consumers.handlers.tiles.arrows import Arrows
+from consumers.handlers.tiles.barbs import KNOTS_PER_M_PER_S, Barbs
+from consumers.handlers.tiles.contours import Line
 from consumers.handlers.tiles.styles.colouring import Colouring, ValueRange, gradient_ends
-from consumers.handlers.tiles.styles.document import Coloured, Composite, Data, Discrete, Gradient
+from consumers.handlers.tiles.styles.document import (
+    Coloured,
+    Composite,
+    Contour,
+    Data,
+    Discrete,
+    Gradient,
+    WindArrows,
+    WindBarbs,
+)
 from consumers.handlers.tiles.styles.library import Style, StyleLibrary
+from consumers.handlers.tiles.styles.marks import contours_of, symbols_of
 
 Float64s = npt.NDArray[np.float64]
 
 #: Colours of a gradient's legend, about: enough to show no steps at the width of a screen.
 COLOURS: Final = 256
+
+#: The barbs that a legend shows.
+_KNOTS: Final = (0, 5, 10, 25, 50, 65)
 
 #: Ticks that a palette gets between its ends, about.
 TICKS: Final = 6
@@ -58,11 +74,29 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """A line or a sign as it is drawn, and what it stands for."""
+
+    text: str
+    drawn: Line | tuple[Barbs | Arrows, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The sample as programs read it: a colour and a width, or a speed in m/s."""
+        if isinstance(self.drawn, Line):
+            return {
+                "text": self.text,
+                "colour": self.drawn.colour,
+                "width": self.drawn.width_px,
+            }
+        return {"text": self.text, "speed": round(self.drawn[1], 6)}
+
+
+@dataclass(frozen=True, slots=True)
 class Legend:
     """The legend of a style. *scale* is None where values have no colours.
 
-    *parts* are the legends of a composite, the first one below; *facts* are what a style
-    without colours says in numbers.
+    *samples* are what a style of lines or signs draws, *formula* is how one of numbers is
+    read, and *parts* are the legends of a composite, the lowest one first.
     """
 
     style: str
@@ -71,7 +105,8 @@ class Legend:
     title: str
     units: str
     scale: Scale | None = None
-    facts: tuple[tuple[str, float | str], ...] = ()
+    samples: tuple[Sample, ...] = ()
+    formula: str = ""
     parts: tuple["Legend", ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -94,8 +129,10 @@ class Legend:
                 "over": self.scale.over,
                 "missing": self.scale.missing,
             }
-        if self.facts:
-            answer["facts"] = dict(self.facts)
+        if self.samples:
+            answer["samples"] = [sample.to_json() for sample in self.samples]
+        if self.formula:
+            answer["formula"] = self.formula
         if self.parts:
             answer["layers"] = [part.to_json() for part in self.parts]
         return answer
@@ -119,11 +156,12 @@ def legend_of(library: StyleLibrary, name: str, value_range: ValueRange | None) 
             return _legend(style, scale=_gradient(document, tables, value_range))
         assert isinstance(document, Discrete)  # noqa: S101 - there are two
         return _legend(style, scale=_discrete(document, tables))
-    kept = document.model_dump(exclude={"title", "about", "fits", "units", "transform", "type"})
-    facts = {key: value for key, value in kept.items() if value not in (None, ())}
+    if isinstance(document, Contour):
+        return _legend(style, samples=tuple(_lines(document)))
     if isinstance(document, Data):
-        facts["formula"] = "base + step * (red * 65536 + green * 256 + blue)"
-    return _legend(style, facts=tuple(facts.items()))
+        codes = "red * 65536 + green * 256 + blue"
+        return _legend(style, formula=f"{document.base:g} + {document.step:g} * ({codes})")
+    return _legend(style, samples=tuple(_symbols(document)))
 
 
 def _legend(style: Style, **parts: Any) -> Legend:
@@ -136,6 +174,33 @@ def _legend(style: Style, **parts: Any) -> Legend:
         units=document.shown_units,
         **parts,
     )
+
+
+def _lines(document: Contour) -> Iterator[Sample]:
+    lines, units = contours_of(document), f" {document.shown_units}".rstrip()
+    if document.interval is None:
+        minors = [level for level in document.levels if level not in document.majors]
+        for line, levels in ((lines.minor, minors), (lines.major, document.majors)):
+            if levels:
+                yield Sample(", ".join(f"{level:g}" for level in levels) + units, line)
+        return
+    yield Sample(f"every {document.interval:g}{units}", lines.minor)
+    if document.major_every > 1:
+        yield Sample(f"every {document.interval * document.major_every:g}{units}", lines.major)
+
+
+def _symbols(document: WindBarbs | WindArrows) -> Iterator[Sample]:
+    symbols = symbols_of(document)
+    if isinstance(symbols, Barbs):
+        for knots in _KNOTS:
+            yield Sample(f"{knots} kt" if knots else "calm", (symbols, knots / KNOTS_PER_M_PER_S))
+        return
+    speeds = [stop.value for stop in document.stops if stop.value > 0] or [
+        share * document.transform.transform.shown(symbols.full_m_per_s) for share in (0.2, 0.5, 1)
+    ]
+    for speed in speeds:
+        stored = document.transform.transform.stored(speed)
+        yield Sample(f"{speed:g} {document.shown_units or 'm/s'}", (symbols, stored))
 
 
 def _gradient(document: Gradient, tables: Colouring, value_range: ValueRange | None) -> Scale:

@@ -11,14 +11,19 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from consumers.handlers.tiles.styles.legend import Legend, Scale
+from consumers.handlers.tiles.barbs import Barbs
+from consumers.handlers.tiles.contours import Line
+from consumers.handlers.tiles.ink import Ink, paint, transparent
+from consumers.handlers.tiles.strokes import draw_strokes, path
+from consumers.handlers.tiles.styles.legend import Legend, Sample, Scale
+from consumers.handlers.tiles.winds import Winds
 
 Orientation = Literal["horizontal", "vertical"]
 
 #: Length and breadth of the colours, and what is left free around everything.
 LENGTH_PX: Final = 360
 BREADTH_PX: Final = 16
-MARGIN_PX: Final = 12
+MARGIN_PX: Final = 14
 
 _TITLE_PX: Final = 20
 _TEXT_PX: Final = 11
@@ -27,6 +32,10 @@ _VALUES_PX: Final = 60
 _APART_PX: Final = 6
 _ARROW_PX: Final = 12
 _LINE_PX: Final = 16
+
+#: A line or a sign, and what it means.
+_ROW_PX: Final = 26
+_SAMPLE_PX: Final = 56
 
 _PAPER: Final = "#ffffff"
 _SQUARE: Final = "#d9dfe5"
@@ -74,7 +83,7 @@ class _Sheet:
         units = f", {legend.units}" if legend.units else ""
         self._pen.text((at, at), f"{legend.title}{units}", _INK, self._title)
         if legend.scale is None:
-            self._facts()
+            self._samples()
         else:
             self._colours(legend.scale)
         return self._image
@@ -82,7 +91,8 @@ class _Sheet:
     def _size(self) -> tuple[int, int]:
         frame = 2 * MARGIN_PX
         if self._legend.scale is None:
-            size = (LENGTH_PX + frame, _TITLE_PX + _LINE_PX * len(self._legend.facts) + frame)
+            rows = _ROW_PX * len(self._legend.samples) or _LINE_PX
+            size = (LENGTH_PX + frame, _TITLE_PX + rows + frame)
         elif self._lies:
             size = (LENGTH_PX + frame, _TITLE_PX + BREADTH_PX + _TICK_PX + _LINE_PX + frame)
         else:
@@ -91,18 +101,16 @@ class _Sheet:
             size = (int(wide) + frame, _TITLE_PX + LENGTH_PX + frame)
         return size[0] * self._factor, size[1] * self._factor
 
-    def _facts(self) -> None:
+    def _samples(self) -> None:
         left, top = self._px(MARGIN_PX), self._px(MARGIN_PX + _TITLE_PX)
-        for row, (name, value) in enumerate(self._legend.facts):
-            y = top + row * self._px(_LINE_PX)
-            text = f"{value:g}" if isinstance(value, float) else str(value)
-            self._pen.text((left, y), name.replace("_", " "), _QUIET, self._text)
-            x = left + self._px(90)
-            if text.startswith("#"):
-                side = self._px(_TEXT_PX)
-                self._paint((x, y, x + side, y + side), [text])
-                x += side + self._px(_APART_PX)
-            self._pen.text((x, y), text, _INK, self._text)
+        row_px = self._px(_ROW_PX)
+        for row, sample in enumerate(self._legend.samples):
+            sheet = _drawn(sample, (row_px, self._px(_SAMPLE_PX)), self._factor)
+            self._image.paste(sheet, (left, top + row * row_px), sheet)
+            at = (left + self._px(_SAMPLE_PX + _APART_PX), top + row * row_px + row_px / 2)
+            self._pen.text(at, sample.text, _INK, self._text, anchor="lm")
+        if self._legend.formula:
+            self._pen.text((left, top), self._legend.formula, _INK, self._text)
 
     def _colours(self, scale: Scale) -> None:
         """The ramp with its arrows, then the ticks."""
@@ -178,3 +186,25 @@ class _Sheet:
 
     def _px(self, size: int) -> int:
         return size * self._factor
+
+
+def _drawn(sample: Sample, shape: tuple[int, int], scale: int) -> Image.Image:
+    """A line or a sign alone, as it is drawn on tiles."""
+    height, width = shape
+    canvas = transparent(shape)
+    if isinstance(sample.drawn, Line):
+        strokes = path(np.array([[0.0, height / 2], [width, height / 2]]))
+        coverage = draw_strokes(strokes, sample.drawn.width_px * scale, shape)
+        paint(canvas, [Ink(coverage, sample.drawn.colour)])
+    else:
+        symbols, speed = sample.drawn
+        # Barbs reach out to where the wind comes from: here from the left.
+        x = width * (0.7 if isinstance(symbols, Barbs) and speed > 0 else 0.5)
+        wind = Winds(
+            middles_px=np.array([[x, height * 0.62]]),
+            flow=np.array([[1.0, 0.0]]),
+            speeds=np.array([speed]),
+            southern=np.array([False]),
+        )
+        paint(canvas, symbols.scaled(scale).draw(wind, shape))
+    return Image.fromarray(canvas)
