@@ -11,11 +11,18 @@ from typing import Final
 
 import numpy as np
 
-from consumers.handlers.tiles.glyphs import DARK, Glyph, Halo, Look, SpeedColours, draw_glyphs
-from consumers.handlers.tiles.ink import Ink
-from consumers.handlers.tiles.strokes import path
+from consumers.handlers.tiles.drawing.glyphs import (
+    DARK,
+    Glyph,
+    Halo,
+    Look,
+    SpeedColours,
+    draw_glyphs,
+)
+from consumers.handlers.tiles.drawing.ink import Ink
+from consumers.handlers.tiles.drawing.strokes import path
+from consumers.handlers.tiles.drawing.winds import Winds
 from consumers.handlers.tiles.weights import Float64s
-from consumers.handlers.tiles.winds import Winds
 
 #: 1852 m an hour.
 KNOTS_PER_M_PER_S: Final = 3600 / 1852

@@ -1,8 +1,10 @@
 """Filled triangles with smooth edges (see `coverage` for what that guarantees)."""
 
+from typing import Final
+
 import numpy as np
 
-from consumers.handlers.tiles.coverage import (
+from consumers.handlers.tiles.drawing.coverage import (
     Coverage,
     Fixed,
     Mask,
@@ -18,21 +20,24 @@ from consumers.handlers.tiles.weights import Float32s, Float64s
 Triangles = Float64s
 
 
-def draw_triangles(triangles: Triangles, rim_px: float, shape: tuple[int, int]) -> Coverage:
-    """Coverage of a picture of *shape* (height, width) by *triangles* and a rim around them.
+#: How far a side shows beyond itself.
+_REACH_PX: Final = 0.5
+
+
+def draw_triangles(triangles: Triangles, shape: tuple[int, int]) -> Coverage:
+    """Coverage of a picture of *shape* (height, width) by *triangles*.
 
     Small ones, some tens of pixels wide: each is compared with all pixels of a square.
     """
-    reach_px = rim_px + 0.5
     corners = fixed(triangles)
-    edge = edge_px(corners, reach_px)
+    edge = edge_px(corners, _REACH_PX)
     mask = Mask(shape, edge)
-    first = first_pixels(corners, reach_px)
+    first = first_pixels(corners, _REACH_PX)
     seen = mask.seen(first)
     corners, first = corners[seen], first[seen]
     for part in mask.parts(len(corners)):
         beyond = _beyond(corners[part], first[part], edge)
-        mask.lay(first[part], np.clip(np.float32(reach_px) - beyond, 0, 1))
+        mask.lay(first[part], np.clip(np.float32(_REACH_PX) - beyond, 0, 1))
     return mask.coverage
 
 
@@ -50,3 +55,8 @@ def _beyond(corners: Fixed, first: Fixed, edge: int) -> Float32s:
         off = (y * -(dx * scale)[:, None])[:, :, None] + (x * (dy * scale)[:, None])[:, None, :]
         np.maximum(farthest, off, out=farthest)
     return farthest
+
+
+def sides(triangles: Triangles) -> Float64s:
+    """The strokes around *triangles*, three for each: float64[3 n, 2, 2]."""
+    return np.stack((triangles, np.roll(triangles, -1, axis=1)), axis=2).reshape(-1, 2, 2)

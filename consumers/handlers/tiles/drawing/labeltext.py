@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from consumers.handlers.tiles.coverage import Coverage
+from consumers.handlers.tiles.drawing.coverage import Coverage
 
 #: Text is drawn this much larger, turned, and made smaller again: its edges stay smooth.
 _LARGER: Final = 4

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from consumers.handlers.tiles.coverage import Coverage
-from consumers.handlers.tiles.ink import Ink
-from consumers.handlers.tiles.isolines import Isoline
-from consumers.handlers.tiles.labeltext import ANGLE_STEP_DEG, text_mask, text_width_px
+from consumers.handlers.tiles.drawing.coverage import Coverage
+from consumers.handlers.tiles.drawing.ink import Ink
+from consumers.handlers.tiles.drawing.isolines import Isoline
+from consumers.handlers.tiles.drawing.labeltext import ANGLE_STEP_DEG, text_mask, text_width_px
 from consumers.handlers.tiles.weights import Float64s
 
 #: Places are tried this far apart along a line.

@@ -57,7 +57,8 @@ class Mask:
         """Which squares, *first* their first columns and rows, have a pixel on the mask."""
         height, width = self.coverage.shape
         near: Bools = (first > -self._edge) & (first < np.array([width, height]))
-        return np.logical_and.reduce(near, axis=1)
+        seen: Bools = np.logical_and.reduce(near, axis=1)
+        return seen
 
     def parts(self, count: int) -> Iterator[slice]:
         """*count* squares in parts that bound the memory."""

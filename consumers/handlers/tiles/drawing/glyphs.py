@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from consumers.handlers.tiles.coverage import PARTS
+from consumers.handlers.tiles.drawing.coverage import PARTS
+from consumers.handlers.tiles.drawing.ink import Ink
+from consumers.handlers.tiles.drawing.strokes import Strokes, draw_strokes
+from consumers.handlers.tiles.drawing.triangles import Triangles, draw_triangles, sides
+from consumers.handlers.tiles.drawing.winds import Winds
 from consumers.handlers.tiles.errors import StyleError
-from consumers.handlers.tiles.ink import Ink
-from consumers.handlers.tiles.strokes import Strokes, draw_strokes
-from consumers.handlers.tiles.triangles import Triangles, draw_triangles
 from consumers.handlers.tiles.weights import Float64s
-from consumers.handlers.tiles.winds import Winds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,14 @@ class Glyph(NamedTuple):
     triangles: Triangles
 
     @property
+    def outline(self) -> Strokes:
+        """Its strokes, and those around its triangles."""
+        return np.concatenate((self.strokes, sides(self.triangles)))
+
+    @property
     def reach_px(self) -> float:
         """How far its ends and corners are from its middle."""
-        points = np.concatenate((self.strokes.reshape(-1, 2), self.triangles.reshape(-1, 2)))
-        return float(np.hypot(*points.T).max())
+        return float(np.hypot(*self.outline.reshape(-1, 2).T).max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +108,15 @@ def draw_glyphs(
     if mirrored is not None:
         aside[mirrored] *= -1
     places = _Places(np.rint(winds.middles_px * PARTS), ahead, aside, which)
-    strokes, stroke_owners = places.put([each.strokes for each in glyphs])
+    strokes, stroke_owners = places.put([each.outline for each in glyphs])
     triangles, triangle_owners = places.put([each.triangles for each in glyphs])
 
     def ink(colour: str, chosen: npt.NDArray[np.bool_], width_px: float) -> Ink:
-        lines = draw_strokes(strokes[chosen[stroke_owners]], width_px, shape)
+        coverage = draw_strokes(strokes[chosen[stroke_owners]], width_px, shape)
         areas = triangles[chosen[triangle_owners]]
         if len(areas):
-            np.maximum(lines, draw_triangles(areas, width_px / 2, shape), out=lines)
-        return Ink(lines, colour)
+            np.maximum(coverage, draw_triangles(areas, shape), out=coverage)
+        return Ink(coverage, colour)
 
     inks = [
         ink(colour, chosen, look.width_px)

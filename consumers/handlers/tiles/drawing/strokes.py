@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from consumers.handlers.tiles.coverage import (
+from consumers.handlers.tiles.drawing.coverage import (
     PARTS,
     Coverage,
     Fixed,

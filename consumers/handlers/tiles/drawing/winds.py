@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from consumers.handlers.tiles.glyphlattice import GlyphLattice
+from consumers.handlers.tiles.drawing.glyphlattice import GlyphLattice
+from consumers.handlers.tiles.drawing.windaxes import Wind, to_earth, to_picture
 from consumers.handlers.tiles.grid import Grid
 from consumers.handlers.tiles.names import LayerName
 from consumers.handlers.tiles.pixels import Target, places_deg
 from consumers.handlers.tiles.weights import Float32s, Float64s
-from consumers.handlers.tiles.windaxes import Wind, to_earth, to_picture
 
 #: The parameters of a wind's layers: the speed, and its two components.
 SPEED, EAST, NORTH = "WIND", "UGRD", "VGRD"

@@ -22,13 +22,13 @@ from typing import Final
 
 import numpy as np
 
-from consumers.handlers.tiles.cells import Cell, cells
-from consumers.handlers.tiles.contourlevels import Levels
-from consumers.handlers.tiles.coverage import Coverage
-from consumers.handlers.tiles.ink import Ink
-from consumers.handlers.tiles.isolines import STEP_PX, Isoline, isolines
-from consumers.handlers.tiles.linelabels import Labels, draw_labels, place_labels
-from consumers.handlers.tiles.strokes import Strokes, draw_strokes, path
+from consumers.handlers.tiles.drawing.cells import Cell, cells
+from consumers.handlers.tiles.drawing.coverage import Coverage
+from consumers.handlers.tiles.drawing.ink import Ink
+from consumers.handlers.tiles.drawing.isolines import STEP_PX, Isoline, isolines
+from consumers.handlers.tiles.drawing.levels import Levels
+from consumers.handlers.tiles.drawing.linelabels import Labels, draw_labels, place_labels
+from consumers.handlers.tiles.drawing.strokes import Strokes, draw_strokes, path
 from consumers.handlers.tiles.weights import Float32s
 
 #: A usual tile.

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from consumers.handlers.tiles.colour import rgba
-from consumers.handlers.tiles.coverage import Coverage
+from consumers.handlers.tiles.drawing.coverage import Coverage
 
 #: Red, green, blue and opacity (not multiplied into the others), uint8[height, width, 4].
 Picture = npt.NDArray[np.uint8]

@@ -7,10 +7,17 @@ from typing import Final
 
 import numpy as np
 
+from consumers.handlers.tiles.drawing.glyphs import (
+    DARK,
+    Glyph,
+    Halo,
+    Look,
+    SpeedColours,
+    draw_glyphs,
+)
+from consumers.handlers.tiles.drawing.ink import Ink
+from consumers.handlers.tiles.drawing.winds import Winds
 from consumers.handlers.tiles.errors import StyleError
-from consumers.handlers.tiles.glyphs import DARK, Glyph, Halo, Look, SpeedColours, draw_glyphs
-from consumers.handlers.tiles.ink import Ink
-from consumers.handlers.tiles.winds import Winds
 
 #: Lengths between nothing and the longest; two next to each other cannot be told apart.
 _LENGTHS: Final = 32
