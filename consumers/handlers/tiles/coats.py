@@ -10,16 +10,17 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from consumers.handlers.tiles.arrows import Arrows
-from consumers.handlers.tiles.barbs import Barbs
 from consumers.handlers.tiles.codes24 import encode_values
-from consumers.handlers.tiles.contours import Contours
+from consumers.handlers.tiles.drawing.arrows import Arrows
+from consumers.handlers.tiles.drawing.barbs import Barbs
+from consumers.handlers.tiles.drawing.contours import Contours
+from consumers.handlers.tiles.drawing.glyphlattice import glyph_lattice
+from consumers.handlers.tiles.drawing.ink import Ink, paint
+from consumers.handlers.tiles.drawing.margins import with_margin
+from consumers.handlers.tiles.drawing.winds import Winds, component_names, winds_at
 from consumers.handlers.tiles.encoding import Indexed
 from consumers.handlers.tiles.errors import StyleError
-from consumers.handlers.tiles.glyphlattice import glyph_lattice
 from consumers.handlers.tiles.grid import Grid
-from consumers.handlers.tiles.ink import Ink, paint
-from consumers.handlers.tiles.margins import with_margin
 from consumers.handlers.tiles.names import LayerName
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.png import Rgba
@@ -28,7 +29,6 @@ from consumers.handlers.tiles.styles.document import Coloured, Contour, Data, Sy
 from consumers.handlers.tiles.styles.library import StyleLibrary
 from consumers.handlers.tiles.styles.marks import contours_of, symbols_of
 from consumers.handlers.tiles.weights import Float32s
-from consumers.handlers.tiles.winds import Winds, component_names, winds_at
 
 _OPAQUE = 255
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from consumers.handlers.tiles.arrows import Arrows
-from consumers.handlers.tiles.barbs import KNOTS_PER_M_PER_S, Barbs
-from consumers.handlers.tiles.contours import Line
+from consumers.handlers.tiles.drawing.arrows import Arrows
+from consumers.handlers.tiles.drawing.barbs import KNOTS_PER_M_PER_S, Barbs
+from consumers.handlers.tiles.drawing.contours import Line
 from consumers.handlers.tiles.styles.colouring import Colouring, ValueRange, gradient_ends
 from consumers.handlers.tiles.styles.document import (
     Coloured,

@@ -11,12 +11,12 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from consumers.handlers.tiles.barbs import Barbs
-from consumers.handlers.tiles.contours import Line
-from consumers.handlers.tiles.ink import Ink, paint, transparent
-from consumers.handlers.tiles.strokes import draw_strokes, path
+from consumers.handlers.tiles.drawing.barbs import Barbs
+from consumers.handlers.tiles.drawing.contours import Line
+from consumers.handlers.tiles.drawing.ink import Ink, paint, transparent
+from consumers.handlers.tiles.drawing.strokes import draw_strokes, path
+from consumers.handlers.tiles.drawing.winds import Winds
 from consumers.handlers.tiles.styles.legend import Legend, Sample, Scale
-from consumers.handlers.tiles.winds import Winds
 
 Orientation = Literal["horizontal", "vertical"]
 

@@ -1,11 +1,11 @@
 """From a style's document to the lines and signs that are drawn over a picture."""
 
-from consumers.handlers.tiles.arrows import Arrows
-from consumers.handlers.tiles.barbs import Barbs
-from consumers.handlers.tiles.contourlevels import EveryLevel, Levels, ListedLevels
-from consumers.handlers.tiles.contours import Contours, Line
-from consumers.handlers.tiles.glyphs import Halo, SpeedColours
-from consumers.handlers.tiles.linelabels import Labels
+from consumers.handlers.tiles.drawing.arrows import Arrows
+from consumers.handlers.tiles.drawing.barbs import Barbs
+from consumers.handlers.tiles.drawing.contours import Contours, Line
+from consumers.handlers.tiles.drawing.glyphs import Halo, SpeedColours
+from consumers.handlers.tiles.drawing.levels import EveryLevel, Levels, ListedLevels
+from consumers.handlers.tiles.drawing.linelabels import Labels
 from consumers.handlers.tiles.styles.document import Contour, Symbols, WindArrows, WindBarbs
 
 
