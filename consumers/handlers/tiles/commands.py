@@ -17,7 +17,7 @@ from consumers.handlers.tiles.handler import Picture
 from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
 from consumers.handlers.tiles.opened import opened_data
-from consumers.handlers.tiles.stylecommands import legend, styles
+from consumers.handlers.tiles.stylecommands import gallery, legend, styles
 from producers.cli.boundary import CommandError
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
 from producers.cli.output import new_console, write_json
@@ -67,6 +67,7 @@ def tiles() -> None:
 
 app.command()(styles)
 app.command()(legend)
+app.command()(gallery)
 
 
 @app.command()

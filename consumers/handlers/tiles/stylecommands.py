@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from consumers.errors import ConsumerError
+from consumers.handlers.tiles.gallery import GalleryReport, write_gallery
 from consumers.handlers.tiles.opened import opened_data
 from consumers.handlers.tiles.settings import TilesSettings
 from consumers.handlers.tiles.styles.colouring import ValueRange
@@ -78,6 +79,29 @@ def legend(
     except OSError as error:
         raise CommandError(f"cannot write {output}: {error.strerror}") from error
     new_console().print(f"{output}: the legend of {style}")
+
+
+def gallery(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="The folder of the page.")] = Path("docs"),
+) -> None:
+    """Write a page with a picture of every style, drawn from a made-up forecast."""
+    library = _library()
+    console = new_console(stderr=True)
+
+    async def write() -> GalleryReport:
+        with console.status("Making a forecast") as status:
+            return await write_gallery(out, library, lambda name: status.update(f"Drawn: {name}"))
+
+    try:
+        report = anyio.run(write)
+    except OSError as error:
+        raise CommandError(f"cannot write into {out}: {error.strerror}") from error
+    except ConsumerError as error:
+        raise CommandError(str(error)) from error
+    new_console().print(
+        f"{report.page}: {report.pictures} styles, {report.total_bytes / 1000:.0f} kB of pictures"
+    )
 
 
 async def _legend(style: str, layer: str | None) -> Legend:
