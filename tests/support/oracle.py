@@ -9,7 +9,7 @@ from math import pi
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import Proj, Transformer
+from pyproj import CRS, Proj, Transformer
 
 from consumers.handlers.tiles.grid import CIRCLE_DEG, GeographicGrid, Grid, ProjectedGrid, Window
 from consumers.handlers.tiles.pixels import Target
@@ -43,7 +43,7 @@ def centres_deg(target: Target) -> tuple[Float64s, Float64s]:
         lons, lats = to_earth.transform(x, y)
         # Beyond the edge of some maps PROJ tells another place.
         back_x, back_y = to_earth.transform(lons, lats, direction="INVERSE")
-        if "Projected" in to_earth.source_crs.type_name:
+        if CRS(target.crs).is_projected:
             lost = ~(np.hypot(back_x - x, back_y - y) < 1000)
             lons, lats = np.where(lost, np.nan, lons), np.where(lost, np.nan, lats)
     return lons, lats

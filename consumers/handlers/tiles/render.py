@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from consumers.handlers.tiles.mapping import Mapping
 from consumers.handlers.tiles.png import encode_one_colour, encode_png8
 from consumers.handlers.tiles.sample import Resampling, sample
 from consumers.handlers.tiles.style import Indices, Style
-from consumers.handlers.tiles.weights import Float32s, strips
+from consumers.handlers.tiles.weights import Float32s, Mapping, strips
 
 _TRANSPARENT = bytes(4)
 

@@ -15,8 +15,14 @@ from typing import Final
 import numpy as np
 
 from consumers.handlers.tiles.bicubic import surface
-from consumers.handlers.tiles.mapping import Mapping
-from consumers.handlers.tiles.weights import Float32s, FullMapping, Ints, SeparableMapping, Steps
+from consumers.handlers.tiles.weights import (
+    Float32s,
+    FullMapping,
+    Ints,
+    Mapping,
+    SeparableMapping,
+    Steps,
+)
 
 #: A pixel needs at least the other half of the share in points that have a value.
 MISSING_SHARE_MAX: Final = 0.5
@@ -58,14 +64,7 @@ def sample(values: Float32s, mapping: Mapping, how: Resampling) -> Float32s:
 def nearest(values: Float32s, mapping: Mapping) -> Float32s:
     """The nearest point's value at every pixel (see `sample`)."""
     _require_window(values, mapping)
-    match mapping:
-        case SeparableMapping(rows=rows, cols=cols):
-            field = values[np.ix_(_nearest(rows), _nearest(cols))]
-        case FullMapping():
-            _, width = values.shape
-            down = (mapping.row_weight >= 0.5) * width  # noqa: PLR2004 - half of the way
-            right = mapping.col_weight >= 0.5  # noqa: PLR2004 - half of the way
-            field = values.ravel().take(mapping.lower + down + right)
+    field = _at_nearest(values, mapping)
     field[np.isinf(field)] = np.nan
     _clear_outside(field, mapping)
     return field
@@ -105,6 +104,18 @@ def _require_window(values: Float32s, mapping: Mapping) -> None:
         raise ValueError(
             f"the window has {mapping.window.shape} rows and columns, the values {values.shape}"
         )
+
+
+def _at_nearest(values: Float32s, mapping: Mapping) -> Float32s:
+    match mapping:
+        case SeparableMapping(rows=rows, cols=cols):
+            lines: Float32s = values.take(_nearest(rows), axis=0)
+            return lines.take(_nearest(cols), axis=1)
+        case FullMapping():
+            _, width = values.shape
+            down = (mapping.row_weight >= 0.5) * width  # noqa: PLR2004 - half of the way
+            right = mapping.col_weight >= 0.5  # noqa: PLR2004 - half of the way
+            return values.ravel().take(mapping.lower + down + right)
 
 
 def _nearest(steps: Steps) -> Ints:
