@@ -110,12 +110,13 @@ def _at_nearest(values: Float32s, mapping: Mapping) -> Float32s:
     match mapping:
         case SeparableMapping(rows=rows, cols=cols):
             lines: Float32s = values.take(_nearest(rows), axis=0)
-            return lines.take(_nearest(cols), axis=1)
+            field: Float32s = lines.take(_nearest(cols), axis=1)
         case FullMapping():
             _, width = values.shape
             down = (mapping.row_weight >= 0.5) * width  # noqa: PLR2004 - half of the way
             right = mapping.col_weight >= 0.5  # noqa: PLR2004 - half of the way
-            return values.ravel().take(mapping.lower + down + right)
+            field = values.ravel().take(mapping.lower + down + right)
+    return field
 
 
 def _nearest(steps: Steps) -> Ints:
