@@ -107,16 +107,14 @@ def _require_window(values: Float32s, mapping: Mapping) -> None:
 
 
 def _at_nearest(values: Float32s, mapping: Mapping) -> Float32s:
-    match mapping:
-        case SeparableMapping(rows=rows, cols=cols):
-            lines: Float32s = values.take(_nearest(rows), axis=0)
-            field: Float32s = lines.take(_nearest(cols), axis=1)
-        case FullMapping():
-            _, width = values.shape
-            down = (mapping.row_weight >= 0.5) * width  # noqa: PLR2004 - half of the way
-            right = mapping.col_weight >= 0.5  # noqa: PLR2004 - half of the way
-            field = values.ravel().take(mapping.lower + down + right)
-    return field
+    if isinstance(mapping, SeparableMapping):
+        lines: Float32s = values.take(_nearest(mapping.rows), axis=0)
+        field: Float32s = lines.take(_nearest(mapping.cols), axis=1)
+        return field
+    _, width = values.shape
+    down = (mapping.row_weight >= 0.5) * width  # noqa: PLR2004 - half of the way
+    right = mapping.col_weight >= 0.5  # noqa: PLR2004 - half of the way
+    return values.ravel().take(mapping.lower + down + right)
 
 
 def _nearest(steps: Steps) -> Ints:

@@ -13,6 +13,7 @@ from typing import Final
 
 from consumers.handlers.tiles.pixels import Target
 from producers.payloads.tiles import RenderTile
+from producers.tilegrid import WORLDS
 
 #: Tiles in a row, and rows of tiles in a batch of jobs.
 EDGE_TILES: Final = 8
@@ -54,7 +55,12 @@ def block_of(tile: RenderTile) -> Hashable:
     """
     box = tile.bbox
     width, height = box.max_x - box.min_x, box.max_y - box.min_y
-    place = (round(box.min_x / width) // EDGE_TILES, round(box.min_y / height) // EDGE_TILES)
+    world = WORLDS.get(tile.crs)
+    west, north = (world.bbox.min_x, world.bbox.max_y) if world else (0.0, 0.0)
+    place = (
+        round((box.min_x - west) / width) // EDGE_TILES,
+        round((north - box.max_y) / height) // EDGE_TILES,
+    )
     size = (f"{width:.6g}", f"{height:.6g}", tile.width, tile.height)
     return (tile.layer, tile.time, tile.style, tile.crs, tile.axis, tile.resampling, size, place)
 
