@@ -114,7 +114,8 @@ def _at_nearest(values: Float32s, mapping: Mapping) -> Float32s:
     _, width = values.shape
     down = (mapping.row_weight >= 0.5) * width  # noqa: PLR2004 - half of the way
     right = mapping.col_weight >= 0.5  # noqa: PLR2004 - half of the way
-    return values.ravel().take(mapping.lower + down + right)
+    points: Float32s = values.ravel().take(mapping.lower + down + right)
+    return points
 
 
 def _nearest(steps: Steps) -> Ints:
