@@ -26,7 +26,7 @@ async def ingest_forecast(data: TileData, grib: Path | None, now: datetime) -> l
         report = await ingest_fields(_own_forecast(now), data.catalog, data.store)
     else:
         report = await ingest_file(grib, data.catalog, data.store)
-    return await map_layers(data.catalog, report.datasets, now)
+    return await map_layers(data.catalog, data.styles, report.datasets, now)
 
 
 def _own_forecast(now: datetime) -> Iterator[Field]:

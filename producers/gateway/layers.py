@@ -10,16 +10,29 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
+class MapTick:
+    """What stands at a *place* of a legend, 0 at its left and 1 at its right end."""
+
+    value: float
+    place: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class MapStyle:
     """A way to colour a layer, with its legend.
 
-    `ticks` are values in the units of the layer, at equal distances over the legend.
-    `ramp` are its colours from left to right, `#rrggbb` or `#rrggbbaa`.
+    `version` is part of the names of its tiles in the cache (see `producers.tilekey`).
+    `ticks` are values in `units`, rising. `ramp` are the legend's colours from left to right,
+    each as wide as the others, `#rrggbb` or `#rrggbbaa`. Both are those of the lowest layer
+    of the style that has colours for values; styles that only draw lines have neither.
     """
 
     name: str
-    ticks: tuple[float, ...]
+    version: str
+    ticks: tuple[MapTick, ...]
     ramp: tuple[str, ...]
+    units: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +55,9 @@ class MapLayer:
     styles: tuple[MapStyle, ...]
     bounds: tuple[float, float, float, float] | None = None
 
-    def has_style(self, name: str) -> bool:
-        """Whether *name* is one of the layer's styles."""
-        return any(style.name == name for style in self.styles)
+    def style(self, name: str) -> MapStyle | None:
+        """The style *name*, None where the layer has none of that name."""
+        return next((style for style in self.styles if style.name == name), None)
 
 
 #: Asks for all layers there are, in the order in which the map offers them.

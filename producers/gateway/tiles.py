@@ -58,8 +58,8 @@ class TileDesk:
             NotDrawn: the job that should draw it died.
             NotYet: it was not drawn in time, or Redis does not answer.
         """
-        wanted = await self._wanted(layer, style, tile, time)
-        key = tile_key(wanted, wanted.time)
+        wanted, version = await self._wanted(layer, style, tile, time)
+        key = tile_key(wanted, wanted.time, style_version=version)
         try:
             return await self._cache.get(key) or await self._drawn(wanted, key)
         except (RedisError, StreamsError, OSError) as error:
@@ -67,15 +67,16 @@ class TileDesk:
 
     async def _wanted(
         self, layer: str, style: str, tile: Tile, time: datetime | None
-    ) -> RenderTile:
-        """The checked request: nothing that must fail becomes a job."""
+    ) -> tuple[RenderTile, str]:
+        """The checked request, and the version of its style: what must fail is no job."""
         if not is_valid(tile):
             raise NotHere(
                 f"there is no tile {tile.z}/{tile.x}/{tile.y}: zooms are 0 to {ZOOM_MAX}, x and y "
                 "are 0 to 2^zoom - 1"
             )
         found = _named(layer, await self._find_layers())
-        if not found.has_style(style):
+        shown = found.style(style)
+        if shown is None:
             styles = ", ".join(each.name for each in found.styles)
             raise NotHere(f"the layer '{layer}' has no style '{style}': there are {styles}")
         if time is not None and time not in found.times:
@@ -84,7 +85,7 @@ class TileDesk:
                 f"the layer '{layer}' has no value at {time.isoformat()}: ask for {times}"
             )
         try:
-            return RenderTile(
+            wanted = RenderTile(
                 layer=layer,
                 style=style,
                 bbox=tile_bbox_3857(tile),
@@ -95,6 +96,7 @@ class TileDesk:
             raise BadRequest(
                 f"layer and style are plain names: {error.errors()[0]['msg']}"
             ) from None
+        return wanted, shown.version
 
     async def _drawn(self, wanted: RenderTile, key: str) -> bytes:
         if self._waiting >= self._waiting_max:
@@ -106,16 +108,20 @@ class TileDesk:
             self._waiting -= 1
 
     async def _await_job(self, wanted: RenderTile, key: str) -> bytes:
-        answer = await self._jobs.enqueue(wanted, priority=wanted.priority, unique=key)
+        answer = await self._jobs.enqueue(
+            wanted, priority=wanted.priority, unique=tile_key(wanted, wanted.time)
+        )
         try:
-            await self._jobs.result(answer.id, timeout=self._wait_max)
+            result = await self._jobs.result(answer.id, timeout=self._wait_max)
         except JobFailedError as failed:
             raise NotDrawn(f"the tile could not be drawn: {failed.cause}") from failed
         except TimeoutError as late:
             raise NotYet(
                 f"not drawn within {self._wait_max.total_seconds():g} s: no worker may be running"
             ) from late
-        picture = await self._cache.get(key)
+        # While styles are being changed, a worker may have drawn another version.
+        drawn = result.get("key") if isinstance(result, dict) else None
+        picture = await self._cache.get(drawn if isinstance(drawn, str) else key)
         if picture is None:
             raise NotYet("the tile was drawn and is gone from the cache again")
         return picture

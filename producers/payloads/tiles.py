@@ -33,6 +33,9 @@ COORDINATE_MAX = 1e9
 #: cache tell nine decimals apart.
 EXTENT_MIN = 1e-8
 
+#: How many pixels a job's pixel may become in each direction.
+SCALE_MAX = 4
+
 Coordinate = Annotated[float, Field(ge=-COORDINATE_MAX, le=COORDINATE_MAX)]
 SizePx = Annotated[int, Field(ge=1, le=SIZE_PX_MAX)]
 Code = Annotated[str, StringConstraints(pattern=CRS_PATTERN, max_length=CRS_LENGTH_MAX)]
@@ -67,7 +70,11 @@ class RenderTile(Payload):
     *crs* is a code or WKT. *axis* "crs" says that *bbox* has the order of the coordinate
     system's definition, as WMS 1.3.0 has it: for EPSG:4326 `min_x` then is a latitude.
     *resampling* "auto" takes categories as they are and interpolates all else bilinearly.
+    With *scale* 2 the picture has twice as many pixels in both directions, and lines, text
+    and symbols are twice as large: the same picture for a finer screen.
     *time* is the time for which the forecast is valid; None means the latest one.
+    *format* "png" has a palette where the style has one, "png32" never; "webp" is lossless;
+    "jpeg" lies on white.
     *id*, *priority* and *enqueued_at* are part of the wire form, for producers that know
     nothing of the envelope; the queue itself looks at the envelope.
     """
@@ -83,7 +90,8 @@ class RenderTile(Payload):
     height: SizePx = 256
     resampling: Literal["auto", "nearest", "bilinear", "bicubic"] = "auto"
     time: AwareDatetime | None = None
-    format: Literal["png"] = "png"
+    format: Literal["png", "png32", "webp", "jpeg"] = "png"
+    scale: Annotated[int, Field(ge=1, le=SCALE_MAX)] = 1
     priority: Annotated[int, Field(ge=0, le=255)] = 128
     id: UUID | None = None
     enqueued_at: AwareDatetime | None = None
@@ -94,6 +102,25 @@ class RenderTile(Payload):
         if is_wkt(crs) and any(word in crs.upper() for word in _WKT_REFUSED):
             raise ValueError(f"WKT with {' or '.join(_WKT_REFUSED)} is not accepted")
         return crs
+
+    @property
+    def width_px(self) -> int:
+        """Width of the picture in its own pixels."""
+        return self.width * self.scale
+
+    @property
+    def height_px(self) -> int:
+        """Height of the picture in its own pixels."""
+        return self.height * self.scale
+
+    @model_validator(mode="after")
+    def _is_not_too_large(self) -> Self:
+        if max(self.width_px, self.height_px) > SIZE_PX_MAX:
+            raise ValueError(
+                f"a picture of {self.width} x {self.height} at scale {self.scale} has more than "
+                f"{SIZE_PX_MAX} pixels along an edge"
+            )
+        return self
 
 
 def is_wkt(crs: str) -> bool:

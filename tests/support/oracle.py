@@ -15,7 +15,7 @@ from pyproj import CRS, Proj, Transformer
 
 from consumers.handlers.tiles.grid import CIRCLE_DEG, GeographicGrid, Grid, ProjectedGrid, Window
 from consumers.handlers.tiles.pixels import Target
-from consumers.handlers.tiles.style import Style
+from consumers.handlers.tiles.styles.colouring import Colouring
 
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
@@ -163,7 +163,7 @@ def blocks(
     return points, (rows, cols)
 
 
-def exact_indices(style: Style, field: Float64s) -> Indices:
+def exact_indices(style: Colouring, field: Float64s) -> Indices:
     """Bands by binary search: a value that equals a threshold is in the band above."""
     thresholds = style.bands.thresholds.astype(np.float64)
     bands = 1 + np.searchsorted(thresholds, field, side="right")

@@ -17,7 +17,6 @@ from consumers.handlers.tiles.dataerrors import iso_utc
 from consumers.handlers.tiles.handler import Picture
 from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
-from consumers.handlers.tiles.styles import find_style
 from consumers.handlers.tiles.system import TileData, open_data
 from producers.cli.boundary import CommandError
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
@@ -140,12 +139,12 @@ def render(
     job = _job(layer, style, crs, _area(tile, bbox, crs), size, _moment(time))
     picture = anyio.run(_render, job)
     try:
-        output.write_bytes(picture.png)
+        output.write_bytes(picture.data)
     except OSError as error:
         raise CommandError(f"cannot write {output}: {error.strerror}") from error
     outside = "" if picture.covered else ", which does not cover this area: the picture is empty"
     new_console().print(
-        f"{output}: {size} x {size} pixels, {len(picture.png)} bytes, "
+        f"{output}: {size} x {size} pixels, {len(picture.data)} bytes, "
         f"{layer} at {iso_utc(picture.dataset.valid_time)}{outside}"
     )
 
@@ -172,7 +171,7 @@ async def _check(job: RenderTile) -> None:
     """Refuse a layer, time or style that no worker could draw, before 341 jobs fail."""
     async with _data() as data:
         found = await data.catalog.find(job.layer, job.time, now=datetime.now(tz=UTC))
-        find_style(job.style, found.value_range)
+        data.styles.colouring(job.style, found.value_range)
 
 
 async def _enqueue(wanted: Iterable[RenderTile], redis_url: str) -> BatchReport:

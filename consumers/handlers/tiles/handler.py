@@ -11,21 +11,24 @@ from pydantic import JsonValue
 
 from consumers.batch import BatchJob, Result
 from consumers.handler import Context
-from consumers.handlers.tiles.catalog import Dataset
+from consumers.handlers.tiles.catalog import Dataset, Selection
 from consumers.handlers.tiles.crs import x_first
 from consumers.handlers.tiles.dataerrors import ObjectMissingError, TilesDataError, iso_utc
 from consumers.handlers.tiles.decoded import ShardCache
+from consumers.handlers.tiles.encoding import Format, Indexed, encode
 from consumers.handlers.tiles.errors import TileError
-from consumers.handlers.tiles.grid import ProjectedGrid
+from consumers.handlers.tiles.layered import LayeredPainter
 from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.pyramid import has_between
-from consumers.handlers.tiles.render import blank, colour_indices, encode
+from consumers.handlers.tiles.reading import Cells, Reader
+from consumers.handlers.tiles.render import blank, colour_indices
 from consumers.handlers.tiles.sample import Resampling
-from consumers.handlers.tiles.sheets import Sheet, sheets
-from consumers.handlers.tiles.styles import find_style
-from consumers.handlers.tiles.weights import Mapping
+from consumers.handlers.tiles.sheets import Sheet, drawn_alike, sheets
+from consumers.handlers.tiles.styles.colouring import Colouring
+from consumers.handlers.tiles.styles.document import Coloured
+from consumers.handlers.tiles.styles.library import StyleLibrary
 from producers.payloads.tiles import RenderTile
 from producers.tilekey import LATEST_TTL, tile_key, ttl_for
 from streams.cache import Cache
@@ -36,23 +39,30 @@ DRAWN_IN_THE_LOOP_PX: Final = 256 * 256
 
 
 class Picture:
-    """A drawn tile: the PNG, the grid it shows, and whether the grid covers it at all."""
+    """A drawn tile: its bytes, the grid and the version of the style that it shows.
 
-    __slots__ = ("covered", "dataset", "png")
+    *covered* tells whether the grid has anything there at all.
+    """
 
-    def __init__(self, png: bytes, dataset: Dataset, *, covered: bool) -> None:
-        self.png = png
+    __slots__ = ("covered", "data", "dataset", "style_version")
+
+    def __init__(self, data: bytes, dataset: Dataset, style_version: str, *, covered: bool) -> None:
+        self.data = data
         self.dataset = dataset
+        self.style_version = style_version
         self.covered = covered
 
 
 class TilePainter:
     """Draws tiles from catalog and shards. The queue and the command line share it."""
 
-    def __init__(self, lookups: Lookups, shards: ShardCache, mappings: MappingCache) -> None:
+    def __init__(
+        self, lookups: Lookups, shards: ShardCache, mappings: MappingCache, styles: StyleLibrary
+    ) -> None:
         self._lookups = lookups
-        self._shards = shards
-        self._mappings = mappings
+        self._styles = styles
+        self._reader = Reader(shards, mappings)
+        self._layered = LayeredPainter(lookups, self._reader, styles)
 
     async def paint(self, tile: RenderTile) -> Picture:
         """The picture that *tile* asks for.
@@ -62,6 +72,7 @@ class TilePainter:
         Raises:
             TileError: the job names a layer, time, style or coordinate system that does
                 not exist, or the grid cannot be drawn in it. No retry can help.
+            RunMismatchError: a layer of a composite has no value of the same run yet.
             CatalogError: the catalog does not answer.
             StoreError: an object is missing, or the store does not answer.
             ShardError: an object is no whole shard.
@@ -74,7 +85,8 @@ class TilePainter:
     async def paint_many(self, tiles: Sequence[RenderTile]) -> list[Picture | Exception]:
         """The picture of each of *tiles*, or the error (see `paint`) that it has instead.
 
-        Those of one layer, time and style that lie side by side are drawn as one.
+        Those of one layer, time and style that lie side by side are drawn as one, where the
+        style is made of colours alone.
         """
         outcomes: dict[int, Picture | Exception] = {}
         groups: dict[Hashable, list[tuple[int, RenderTile, Target]]] = defaultdict(list)
@@ -82,10 +94,11 @@ class TilePainter:
             try:
                 tile = x_first(asked)
                 target = Target.of(tile)
+                is_cut = isinstance(self._styles.find(tile.style).document, Coloured)
             except TileError as error:
                 outcomes[number] = error
             else:
-                alike = (tile.layer, tile.time, tile.style, tile.resampling)
+                alike: Hashable = drawn_alike(tile) if is_cut else number
                 groups[alike].append((number, tile, target))
         for group in groups.values():
             numbers, members, targets = zip(*group, strict=True)
@@ -108,36 +121,32 @@ class TilePainter:
 
     async def _paint(self, tile: RenderTile, sheet: Sheet) -> list[Picture]:
         selection = await self._lookups.find(tile.layer, tile.time)
-        style = find_style(tile.style, selection.value_range)
-        dataset = selection.dataset
-        how = resampling_of(tile, dataset)
-        mapping = await self._map(dataset, sheet.target, how)
-        if mapping is None:
-            nothing = Picture(blank(tile.width, tile.height), dataset, covered=False)
-            return [nothing] * len(sheet.members)
-        level = dataset.at_level(mapping.level)
-        shards = await self._shards.shards(level, mapping.window)
-
-        def draw() -> list[Picture]:
-            values = level.layout.assemble(mapping.window, shards)
-            indices = colour_indices(values, mapping, style, how)
-            return [
-                Picture(encode(indices[:, columns], style), dataset, covered=True)
-                if mapping.covers(columns)
-                else Picture(blank(tile.width, tile.height), dataset, covered=False)
-                for columns in map(sheet.columns, range(len(sheet.members)))
+        style = self._styles.find(tile.style)
+        if isinstance(style.document, Coloured):
+            drawn = await self._coloured(tile, sheet, selection)
+        else:
+            drawn = [
+                await self._layered.paint(
+                    tile.style, selection, sheet.target, tile.scale, tile.format
+                )
             ]
+        nothing = blank(tile.width_px, tile.height_px, tile.format)
+        return [
+            Picture(data or nothing, selection.dataset, style.version, covered=data is not None)
+            for data in drawn
+        ]
 
+    async def _coloured(
+        self, tile: RenderTile, sheet: Sheet, selection: Selection
+    ) -> list[bytes | None]:
+        colouring = self._styles.colouring(tile.style, selection.value_range)
+        how = resampling_of(tile, selection.dataset)
+        cells = await self._reader.cells(selection.dataset, sheet.target, how)
+        if cells is None:
+            return [None] * len(sheet.members)
         if sheet.target.width_px * sheet.target.height_px <= DRAWN_IN_THE_LOOP_PX:
-            return draw()
-        return await to_thread.run_sync(draw)
-
-    async def _map(self, dataset: Dataset, target: Target, how: Resampling) -> Mapping | None:
-        asked = dataset.grid, target, dataset.levels, how.margin
-        # A projection takes milliseconds; without one, the thread would cost more.
-        if isinstance(dataset.grid, ProjectedGrid) or not target.is_straight:
-            return await to_thread.run_sync(self._mappings.map_tile, *asked)
-        return self._mappings.map_tile(*asked)
+            return _draw(cells, sheet, colouring, tile.format)
+        return await to_thread.run_sync(_draw, cells, sheet, colouring, tile.format)
 
 
 def resampling_of(tile: RenderTile, dataset: Dataset) -> Resampling:
@@ -145,6 +154,17 @@ def resampling_of(tile: RenderTile, dataset: Dataset) -> Resampling:
     if not has_between(dataset.name.parameter):
         return Resampling.NEAREST
     return Resampling.BILINEAR if tile.resampling == "auto" else Resampling(tile.resampling)
+
+
+def _draw(cells: Cells, sheet: Sheet, colouring: Colouring, to: Format) -> list[bytes | None]:
+    """The pictures of a sheet; None where the grid has nothing of one."""
+    indices = colour_indices(cells.window(), cells.mapping, colouring, cells.how)
+    return [
+        encode(Indexed(indices[:, columns], colouring.palette), to)
+        if cells.mapping.covers(columns)
+        else None
+        for columns in map(sheet.columns, range(len(sheet.members)))
+    ]
 
 
 class RenderTileHandler:
@@ -193,14 +213,15 @@ class RenderTileHandler:
 
     async def _keep(self, tile: RenderTile, picture: Picture) -> JsonValue:
         tile = x_first(tile)
-        shown = picture.dataset.valid_time
-        key = tile_key(tile, shown)
-        await self._cache.put(key, picture.png, ttl_for(shown, self._now()))
+        shown, version = picture.dataset.valid_time, picture.style_version
+        key = tile_key(tile, shown, style_version=version)
+        await self._cache.put(key, picture.data, ttl_for(shown, self._now()))
         if tile.time is None:
-            await self._cache.put(tile_key(tile, None), picture.png, LATEST_TTL)
+            latest = tile_key(tile, None, style_version=version)
+            await self._cache.put(latest, picture.data, LATEST_TTL)
         return {
             "key": key,
-            "bytes": len(picture.png),
+            "bytes": len(picture.data),
             "time": iso_utc(shown),
             "reference_time": iso_utc(picture.dataset.reference_time),
             "covered": picture.covered,

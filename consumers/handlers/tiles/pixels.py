@@ -75,7 +75,7 @@ class Target:
             UnfitCrsError: no picture can be drawn in it.
         """
         tile = x_first(payload)
-        return cls(tile.crs, tile.bbox, tile.width, tile.height)
+        return cls(tile.crs, tile.bbox, tile.width_px, tile.height_px)
 
     @property
     def is_straight(self) -> bool:

@@ -62,7 +62,12 @@ def block_of(tile: RenderTile) -> Hashable:
         round((north - box.max_y) / height) // EDGE_TILES,
     )
     size = (f"{width:.6g}", f"{height:.6g}", tile.width, tile.height)
-    return (tile.layer, tile.time, tile.style, tile.crs, tile.axis, tile.resampling, size, place)
+    return (drawn_alike(tile), tile.crs, tile.axis, size, place)
+
+
+def drawn_alike(tile: RenderTile) -> Hashable:
+    """All that a tile shows but its place: what tiles on one sheet have in common."""
+    return (tile.layer, tile.time, tile.style, tile.resampling, tile.scale, tile.format)
 
 
 def _rows(targets: Sequence[Target], line: Sequence[tuple[int, int]]) -> list[Sheet]:

@@ -16,6 +16,7 @@ from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.settings import TilesSettings
 from consumers.handlers.tiles.sheets import EDGE_TILES, block_of
 from consumers.handlers.tiles.store import LocalStore, ObjectStore
+from consumers.handlers.tiles.styles.library import StyleLibrary, open_library
 from consumers.registry import Registry
 from producers.payloads.tiles import RenderTile
 from streams.cache import Cache
@@ -30,11 +31,12 @@ BATCH_TILES = EDGE_TILES * EDGE_TILES
 
 @dataclass(frozen=True, slots=True)
 class TileData:
-    """The catalog and the shards of one installation, open."""
+    """The catalog, the shards and the styles of one installation, open."""
 
     settings: TilesSettings
     catalog: Catalog
     store: ObjectStore
+    styles: StyleLibrary
 
     def painter(self, now: Callable[[], datetime] = utc_now) -> TilePainter:
         """What draws tiles from this data, with empty caches of the configured size."""
@@ -42,22 +44,25 @@ class TileData:
             Lookups(self.catalog, ttl=self.settings.lookup_ttl, now=now),
             ShardCache(self.store, bytes_max=self.settings.shard_cache_bytes),
             MappingCache(self.settings.mapping_cache_bytes),
+            self.styles,
         )
 
 
 @asynccontextmanager
 async def open_data(environment: Mapping[str, str]) -> AsyncGenerator[TileData]:
-    """Catalog and store as *environment* names them, until the block ends.
+    """Catalog, store and styles as *environment* names them, until the block ends.
 
     Raises:
         TilesSettingsError: a setting cannot be used.
+        StyleError: the directory of styles cannot be read.
         MissingExtraError: the shards are in S3 and its client is not installed.
         CatalogError: the database does not answer.
     """
     settings = TilesSettings.from_environment(environment)
+    styles = open_library(settings.styles_dir)
     keep_heap()
     async with open_catalog(settings.catalog_url) as catalog, _open_store(settings) as store:
-        yield TileData(settings, catalog, store)
+        yield TileData(settings, catalog, store, styles)
 
 
 @asynccontextmanager

@@ -12,10 +12,10 @@ from consumers.handlers.tiles.grid import GeographicGrid, Grid
 from consumers.handlers.tiles.mapping import map_tile
 from consumers.handlers.tiles.pixels import Target, fractions_of, places_deg
 from consumers.handlers.tiles.sample import bilinear
-from consumers.handlers.tiles.styles import TEMPERATURE
 from producers.payloads.tiles import BoundingBox, RenderTile
 from producers.tilekey import tile_key
 from tests.consumers.tiles.grids import field, geographic_grids, global_grid, projected_grids
+from tests.support.looks import TEMPERATURE
 from tests.support.oracle import crop, exact_field, exact_indices, exact_positions, on_the_edge
 
 #: Systems of every kind, each with an area (x, y) that it is used for.

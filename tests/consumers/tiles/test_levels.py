@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumers.handlers.tiles.bands import Indices
 from consumers.handlers.tiles.grid import GeographicGrid, Grid, Window
 from consumers.handlers.tiles.levels import GridAxis, level_for, levels_of
 from consumers.handlers.tiles.mapping import map_tile
@@ -13,11 +14,10 @@ from consumers.handlers.tiles.pyramid import Pyramid, Summary, has_between, summ
 from consumers.handlers.tiles.render import colour_indices
 from consumers.handlers.tiles.sample import bilinear
 from consumers.handlers.tiles.shards import ShardLayout
-from consumers.handlers.tiles.style import Indices
-from consumers.handlers.tiles.styles import TEMPERATURE
 from producers.payloads.tiles import BoundingBox
 from producers.tilegrid import Tile
 from tests.consumers.tiles.grids import Float32s, field, picture, projected_grid
+from tests.support.looks import TEMPERATURE
 from tests.support.oracle import blocks, crop, exact_field, on_the_edge
 
 FINE = GeographicGrid(1440, 721, 0.0, 90.0, 0.25, -0.25)

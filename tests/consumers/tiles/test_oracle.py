@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pytest
 
+from consumers.handlers.tiles.bands import Indices
 from consumers.handlers.tiles.field import Field
 from consumers.handlers.tiles.grid import GeographicGrid
 from consumers.handlers.tiles.levels import levels_of
@@ -20,10 +21,10 @@ from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.plane import middle_deg
 from consumers.handlers.tiles.pyramid import Summary, summarised, summary_of
 from consumers.handlers.tiles.render import colour_indices
-from consumers.handlers.tiles.style import Indices, Style
-from consumers.handlers.tiles.styles import find_style
+from consumers.handlers.tiles.styles.colouring import Colouring
 from producers.tilegrid import Tile
 from tests.consumers.tiles.grids import Float32s, picture
+from tests.support.looks import LIBRARY
 from tests.support.oracle import crop, exact_field, exact_indices, on_the_edge
 from tests.support.sampledata import GRIDS, needs_grids
 
@@ -49,9 +50,9 @@ def values_of(file: str, level: int) -> Float32s:
     return summarised(field.values, level, summary_of(field.parameter)) if level else field.values
 
 
-def style_of(field: Field) -> Style:
+def style_of(field: Field) -> Colouring:
     value_range = float(np.nanmin(field.values)), float(np.nanmax(field.values))
-    return find_style(STYLES.get(field.parameter, "default"), value_range)
+    return LIBRARY.colouring(STYLES.get(field.parameter, "default"), value_range)
 
 
 def places(file: str) -> Iterator[Tile]:

@@ -24,9 +24,11 @@ from producers.tilegrid import WORLDS, Tile, tile_bbox
 from producers.tilekey import tile_key
 from streams.cache import RedisCache
 from tests.consumers.tiles.grids import PROJECTIONS, field, picture, projected_grid, tiles
+from tests.support.looks import LIBRARY
 from tests.support.tiledata import REGION, RUN, make_field, open_tile_data, stored_files
 
 CONTEXT = Context("job", "tiles.render", "tiles", 1, 3, 1, 0)
+VERSION = LIBRARY.find("temperature").version
 FINE = GeographicGrid(720, 361, 0.0, 90.0, 0.5, -0.5)
 
 
@@ -60,7 +62,7 @@ def block(z: int, x: int, y: int, edge: int = EDGE_TILES) -> list[Tile]:
 async def pngs(painter: TilePainter, wanted: list[RenderTile]) -> list[bytes]:
     drawn = await painter.paint_many(wanted)
     assert all(isinstance(each, Picture) for each in drawn)
-    return [each.png for each in drawn if isinstance(each, Picture)]
+    return [each.data for each in drawn if isinstance(each, Picture)]
 
 
 @pytest.mark.parametrize("layer", ["test_TMP_2m", *(f"{name}_TMP_2m" for name in PROJECTIONS)])
@@ -69,7 +71,7 @@ async def test_a_metatile_of_8_by_8_is_its_64_tiles_byte_for_byte(
     data: TileData, layer: str, crs: str
 ) -> None:
     wanted = [job(tile, layer, crs, width=64, height=64) for tile in block(3, 0, 0)]
-    alone = [(await data.painter().paint(each)).png for each in wanted]
+    alone = [(await data.painter().paint(each)).data for each in wanted]
 
     assert await pngs(data.painter(), wanted) == alone
     assert len(set(alone)) > 3
@@ -85,7 +87,7 @@ async def test_tiles_of_a_polar_system_are_cut_from_rows_too(data: TileData) -> 
     wanted = [
         job(Tile(0, 0, 0)).model_copy(update={"crs": "EPSG:3413", "bbox": box}) for box in boxes
     ]
-    alone = [(await data.painter().paint(each)).png for each in wanted]
+    alone = [(await data.painter().paint(each)).data for each in wanted]
 
     assert len(sheets([Target.of(each) for each in wanted])) == 4
     assert await pngs(data.painter(), wanted) == alone
@@ -99,7 +101,7 @@ async def test_what_lies_beside_the_grid_is_as_blank_as_alone(data: TileData) ->
     for each, drawn in zip(wanted, together, strict=True):
         alone = await data.painter().paint(each)
         assert isinstance(drawn, Picture)
-        assert (drawn.png, drawn.covered) == (alone.png, alone.covered)
+        assert (drawn.data, drawn.covered) == (alone.data, alone.covered)
     covered = [drawn.covered for drawn in together if isinstance(drawn, Picture)]
     assert 0 < sum(covered) < len(covered)
 
@@ -129,8 +131,8 @@ async def test_each_job_of_a_batch_has_its_own_result(data: TileData, client: Re
     assert isinstance(results[1], UnknownStyle)
     for number in (0, 2):
         assert results[number] == await handler(wanted[number], CONTEXT)
-        assert await cache.get(tile_key(wanted[number], RUN))
-    assert await cache.get(tile_key(wanted[2], None))
+        assert await cache.get(tile_key(wanted[number], RUN, style_version=VERSION))
+    assert await cache.get(tile_key(wanted[2], None, style_version=VERSION))
 
 
 async def test_a_missing_shard_fails_those_that_need_it(data: TileData, tmp_path: Path) -> None:
