@@ -1,9 +1,8 @@
 """`millstream tiles`: forecasts in, tiles out."""
 
-import os
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -11,19 +10,20 @@ import anyio
 import typer
 from pydantic import ValidationError
 
-from consumers.errors import ConsumerError
 from consumers.handlers.tiles.catalog import LayerSummary
+from consumers.handlers.tiles.coats import coat_of
 from consumers.handlers.tiles.dataerrors import iso_utc
 from consumers.handlers.tiles.handler import Picture
 from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
-from consumers.handlers.tiles.system import TileData, open_data
+from consumers.handlers.tiles.opened import opened_data
+from consumers.handlers.tiles.stylecommands import gallery, legend, styles
 from producers.cli.boundary import CommandError
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
 from producers.cli.output import new_console, write_json
 from producers.client import BatchReport, Producer
 from producers.payloads.flaws import told
-from producers.payloads.tiles import SIZE_PX_MAX, BoundingBox, RenderTile
+from producers.payloads.tiles import SCALE_MAX, SIZE_PX_MAX, BoundingBox, RenderTile
 from producers.tilegrid import ZOOM_MAX, Tile, count, tile_bbox
 from producers.warming.tilejob import tile_job
 from producers.warming.warm import WARM_PRIORITY, warm_layer
@@ -47,12 +47,27 @@ Time = Annotated[
     typer.Option("--time", help="Valid time, such as 2026-11-22T06:00Z.  [default: the latest]"),
 ]
 
+
+class PictureFormat(StrEnum):
+    """The formats of pictures (see `consumers.handlers.tiles.encoding`)."""
+
+    PNG = "png"
+    PNG32 = "png32"
+    WEBP = "webp"
+    JPEG = "jpeg"
+
+
 app = typer.Typer(help="Weather maps: forecasts in, tiles out.", add_completion=False)
 
 
 @app.callback()
 def tiles() -> None:
     """Weather maps: forecasts in, tiles out."""
+
+
+app.command()(styles)
+app.command()(legend)
+app.command()(gallery)
 
 
 @app.command()
@@ -130,13 +145,22 @@ def render(
     size: Annotated[
         int, typer.Option(min=1, max=SIZE_PX_MAX, help="Edge of the picture in pixels.")
     ] = 256,
+    scale: Annotated[
+        int, typer.Option(min=1, max=SCALE_MAX, help="2 for screens with finer pixels.")
+    ] = 1,
+    picture_format: Annotated[
+        PictureFormat, typer.Option("--format", help="Format of the file.")
+    ] = PictureFormat.PNG,
     time: Time = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
 ) -> None:
     """Draw one tile into a file, here and now, without the queue."""
     if (tile is None) == (bbox is None):
         raise typer.BadParameter("name the place with either --tile or --bbox")
-    job = _job(layer, style, crs, _area(tile, bbox, crs), size, _moment(time))
+    area = _area(tile, bbox, crs)
+    job = _job(
+        layer, style, crs, area, size, _moment(time), scale=scale, picture_format=picture_format
+    )
     picture = anyio.run(_render, job)
     try:
         output.write_bytes(picture.data)
@@ -144,14 +168,14 @@ def render(
         raise CommandError(f"cannot write {output}: {error.strerror}") from error
     outside = "" if picture.covered else ", which does not cover this area: the picture is empty"
     new_console().print(
-        f"{output}: {size} x {size} pixels, {len(picture.data)} bytes, "
+        f"{output}: {job.width_px} x {job.height_px} pixels, {len(picture.data)} bytes, "
         f"{layer} at {iso_utc(picture.dataset.valid_time)}{outside}"
     )
 
 
 async def _ingest(file: Path, model: str | None) -> IngestReport:
     console = new_console(stderr=True)
-    async with _data() as data:
+    async with opened_data() as data:
         with console.status(f"Reading {file.name}") as status:
             return await ingest_file(
                 file,
@@ -163,15 +187,16 @@ async def _ingest(file: Path, model: str | None) -> IngestReport:
 
 
 async def _layers() -> list[LayerSummary]:
-    async with _data() as data:
+    async with opened_data() as data:
         return await data.catalog.layers()
 
 
 async def _check(job: RenderTile) -> None:
     """Refuse a layer, time or style that no worker could draw, before 341 jobs fail."""
-    async with _data() as data:
+    async with opened_data() as data:
         found = await data.catalog.find(job.layer, job.time, now=datetime.now(tz=UTC))
-        data.styles.colouring(job.style, found.value_range)
+        for layer in data.styles.layers(job.style):
+            coat_of(data.styles, layer.style, found.value_range)
 
 
 async def _enqueue(wanted: Iterable[RenderTile], redis_url: str) -> BatchReport:
@@ -180,26 +205,32 @@ async def _enqueue(wanted: Iterable[RenderTile], redis_url: str) -> BatchReport:
 
 
 async def _render(job: RenderTile) -> Picture:
-    async with _data() as data:
+    async with opened_data() as data:
         return await data.painter().paint(job)
 
 
-@asynccontextmanager
-async def _data() -> AsyncGenerator[TileData]:
-    """Catalog and store of this environment; what goes wrong in the block is told in a line."""
-    try:
-        async with open_data(os.environ) as data:
-            yield data
-    except ConsumerError as error:
-        raise CommandError(str(error)) from error
-
-
 def _job(
-    layer: str, style: str, crs: str, area: BoundingBox, size: int, time: datetime | None
+    layer: str,
+    style: str,
+    crs: str,
+    area: BoundingBox,
+    size: int,
+    time: datetime | None,
+    *,
+    scale: int = 1,
+    picture_format: PictureFormat = PictureFormat.PNG,
 ) -> RenderTile:
     try:
         return RenderTile(
-            layer=layer, style=style, crs=crs, bbox=area, width=size, height=size, time=time
+            layer=layer,
+            style=style,
+            crs=crs,
+            bbox=area,
+            width=size,
+            height=size,
+            scale=scale,
+            format=picture_format.value,
+            time=time,
         )
     except ValidationError as error:
         raise CommandError(_told(error)) from error
