@@ -4,12 +4,14 @@ Written from the definitions, with nothing of the renderer but its value types, 
 error of the renderer is not repeated here.
 """
 
+import warnings
 from itertools import product
 from math import pi
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import Proj, Transformer
+from pyproj import CRS, Proj, Transformer
 
 from consumers.handlers.tiles.grid import CIRCLE_DEG, GeographicGrid, Grid, ProjectedGrid, Window
 from consumers.handlers.tiles.pixels import Target
@@ -43,7 +45,7 @@ def centres_deg(target: Target) -> tuple[Float64s, Float64s]:
         lons, lats = to_earth.transform(x, y)
         # Beyond the edge of some maps PROJ tells another place.
         back_x, back_y = to_earth.transform(lons, lats, direction="INVERSE")
-        if "Projected" in to_earth.source_crs.type_name:
+        if CRS(target.crs).is_projected:
             lost = ~(np.hypot(back_x - x, back_y - y) < 1000)
             lons, lats = np.where(lost, np.nan, lons), np.where(lost, np.nan, lats)
     return lons, lats
@@ -98,18 +100,20 @@ def _step_deg(grid: Grid) -> float:
     return 0.0
 
 
-def exact_field(values: Float32s, grid: Grid, target: Target, level: int = 0) -> Float64s:
+def exact_field(
+    values: Float32s, grid: Grid, target: Target, level: int = 0, *, largest: bool = False
+) -> Float64s:
     """The bilinear field; missing points left out unless they have more than half.
 
     At a *level* the points are blocks of 2^level x 2^level points of *values*, each in the
-    middle of what there is of its block, with its mean.
+    middle of what there is of its block, with its mean or its *largest* value.
     """
     rows, cols = exact_positions(grid, target)
     last_col = grid.nx if grid.wraps else grid.nx - 1
     with np.errstate(invalid="ignore"):
         inside = (rows >= 0) & (rows <= grid.ny - 1) & (cols >= 0) & (cols <= last_col)
     rows, cols = np.where(inside, rows, 0), np.where(inside, cols, 0)
-    points, (row_at, col_at) = block_means(values.astype(np.float64), level)
+    points, (row_at, col_at) = blocks(values, level, largest=largest)
     rows = np.interp(rows, row_at, np.arange(len(row_at)))
     if grid.wraps:
         cols = (cols - (2**level - 1) / 2) / 2**level % len(col_at)
@@ -129,21 +133,34 @@ def exact_field(values: Float32s, grid: Grid, target: Target, level: int = 0) ->
         return np.where(inside & (weight >= 0.5), total / weight, np.nan)
 
 
-def block_means(values: Float64s, level: int) -> tuple[Float64s, tuple[Float64s, Float64s]]:
-    """Means of blocks and where along both axes they lie; NaN where most of one is missing."""
+def blocks(
+    values: Float32s, level: int, *, largest: bool = False
+) -> tuple[Float64s, tuple[Float64s, Float64s]]:
+    """Means (or *largest*) of blocks, and where along both axes they lie.
+
+    A mean is NaN where most of its block is missing, a largest value where all is.
+    """
     size = 2**level
-    starts = [range(0, length, size) for length in values.shape]
-    means = np.full([len(each) for each in starts], np.nan)
-    for (row, top), (col, left) in product(enumerate(starts[0]), enumerate(starts[1])):
-        block = values[top : top + size, left : left + size]
-        present = block[np.isfinite(block)]
-        if present.size >= block.size / 2:
-            means[row, col] = present.mean()
+    height, width = (-(-length // size) for length in values.shape)
+    whole = np.full((height * size, width * size), np.nan)
+    whole[: values.shape[0], : values.shape[1]] = np.where(np.isfinite(values), values, np.nan)
+    there = np.zeros(whole.shape, dtype=np.bool_)
+    there[: values.shape[0], : values.shape[1]] = True
+
+    def cut(each: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return each.reshape(height, size, width, size).swapaxes(1, 2).reshape(height, width, -1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        points = np.nanmax(cut(whole), axis=2) if largest else np.nanmean(cut(whole), axis=2)
+    share = np.isfinite(cut(whole)).sum(axis=2) / cut(there).sum(axis=2)
+    if not largest:
+        points[share < 0.5] = np.nan
     rows, cols = (
-        np.array([(start + min(start + size, length) - 1) / 2 for start in each])
-        for each, length in zip(starts, values.shape, strict=True)
+        np.array([(at + min(at + size, length) - 1) / 2 for at in range(0, length, size)])
+        for length in values.shape
     )
-    return means, (rows, cols)
+    return points, (rows, cols)
 
 
 def exact_indices(style: Colouring, field: Float64s) -> Indices:

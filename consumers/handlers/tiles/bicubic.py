@@ -5,6 +5,9 @@ a = -1/2: exact on the points, and on every plane. Beyond the last row and colum
 their points are repeated.
 """
 
+from collections.abc import Iterator
+from functools import reduce
+
 import numpy as np
 
 from consumers.handlers.tiles.weights import Float32s, FullMapping, Ints, Mapping, SeparableMapping
@@ -17,34 +20,50 @@ def surface(values: Float32s, mapping: Mapping, *, weighted: bool = True) -> Flo
 
     Not *weighted*: the plain sum of the sixteen points, which tells where any is not 0.
     """
-    height, width = values.shape
     match mapping:
-        case SeparableMapping(rows=rows, cols=cols):
-            lines = _line(rows.weight, weighted=weighted)
-            columns = _line(cols.weight, weighted=weighted)
-            at_rows, at_cols = _around(rows.lower, height), _around(cols.lower, width)
-            across = sum(
-                weight * values.take(at, axis=1)
-                for weight, at in zip(columns, at_cols, strict=True)
-            )
-            field = sum(
-                weight[:, None] * np.asarray(across).take(at, axis=0)
-                for weight, at in zip(lines, at_rows, strict=True)
-            )
+        case SeparableMapping():
+            return _separable(values, mapping, weighted=weighted)
         case FullMapping():
-            lines = _line(mapping.row_weight, weighted=weighted)
-            columns = _line(mapping.col_weight, weighted=weighted)
-            row, col = np.divmod(mapping.lower, width)
-            at_cols, flat = _around(col, width), values.ravel()
-            field = sum(
-                line
-                * sum(
-                    weight * flat.take(at_row * width + at_col)
-                    for weight, at_col in zip(columns, at_cols, strict=True)
-                )
-                for line, at_row in zip(lines, _around(row, height), strict=True)
-            )
-    return np.asarray(field, dtype=np.float32)
+            return _full(values, mapping, weighted=weighted)
+
+
+def _separable(values: Float32s, mapping: SeparableMapping, *, weighted: bool) -> Float32s:
+    height, width = values.shape
+    cols, rows = mapping.cols, mapping.rows
+    across = _total(
+        share * values.take(at, axis=1)
+        for share, at in zip(
+            _line(cols.weight, weighted=weighted), _around(cols.lower, width), strict=True
+        )
+    )
+    return _total(
+        share[:, None] * across.take(at, axis=0)
+        for share, at in zip(
+            _line(rows.weight, weighted=weighted), _around(rows.lower, height), strict=True
+        )
+    )
+
+
+def _full(values: Float32s, mapping: FullMapping, *, weighted: bool) -> Float32s:
+    height, width = values.shape
+    flat = values.ravel()
+    row, col = np.divmod(mapping.lower, width)
+    shares = _line(mapping.col_weight, weighted=weighted)
+    cols = _around(col, width)
+    return _total(
+        share
+        * _total(
+            weight * flat.take(at_row * width + at_col)
+            for weight, at_col in zip(shares, cols, strict=True)
+        )
+        for share, at_row in zip(
+            _line(mapping.row_weight, weighted=weighted), _around(row, height), strict=True
+        )
+    )
+
+
+def _total(parts: Iterator[Float32s]) -> Float32s:
+    return reduce(np.add, parts)
 
 
 def _around(lower: Ints, size: int) -> list[Ints]:

@@ -107,7 +107,7 @@ def find_crs(text: str) -> MapCrs:
         name=name,
         north_first=axes[0].startswith(_NORTH_FIRST),
         in_degrees=bool(flat.is_geographic),
-        area=area and Area(*area.bounds),
+        area=None if area is None else Area(*area.bounds),
         _to_earth=to_earth,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from consumers.handlers.tiles.geographic import columns, row_positions
 from consumers.handlers.tiles.grid import GeographicGrid, Grid, Window
-from consumers.handlers.tiles.lattice import Positions, Project, positions
+from consumers.handlers.tiles.lattice import TOLERANCE_CELLS, Positions, Project, positions
 from consumers.handlers.tiles.levels import GridAxis, axes_of
 from consumers.handlers.tiles.pixels import Target, places_deg
 from consumers.handlers.tiles.plane import cells_of
@@ -33,12 +33,14 @@ def map_curved(grid: Grid, target: Target, level: int = 0) -> FullMapping | None
     project = projector(grid, target)
     x_axis, y_axis = target.axes()
     col_axis, row_axis = axes_of(grid, level)
+    # A cell of a level is as long as 2^level of the grid's.
+    tolerance_cells = TOLERANCE_CELLS * 2**level
     shape = (target.height_px, target.width_px)
     row, col = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int32)
     row_weight, col_weight = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
     outside = np.empty(shape, dtype=np.bool_)
     for part in strips(target.height_px):
-        at = positions(project, x_axis, y_axis.strip(part))
+        at = positions(project, x_axis, y_axis.strip(part), tolerance_cells)
         (cols, outside_cols), (rows, outside_rows) = _steps(grid, at, col_axis, row_axis)
         row[part], row_weight[part] = rows.lower, rows.weight
         col[part], col_weight[part] = cols.lower, cols.weight
@@ -47,10 +49,13 @@ def map_curved(grid: Grid, target: Target, level: int = 0) -> FullMapping | None
         return None
     row0, row1 = span(row, outside)
     col0, col1 = _around(col, outside, col_axis) if grid.wraps else span(col, outside)
-    lower = (row - row0).astype(np.intp) * (col1 - col0) + (col - col0)
-    lower[outside] = 0
+    lower = np.multiply(row - row0, col1 - col0, dtype=np.intp)
+    lower += col - col0
+    beside = some(outside)
+    if beside is not None:
+        lower[beside] = 0
     window = Window(row0, row1, col0, col1)
-    return FullMapping(window, lower, row_weight, col_weight, some(outside), level)
+    return FullMapping(window, lower, row_weight, col_weight, beside, level)
 
 
 def projector(grid: Grid, target: Target) -> Project:

@@ -101,4 +101,5 @@ def columns(grid: GeographicGrid, longitudes: Float64s, axis: GridAxis) -> tuple
 
 
 def _within(steps: Steps, start: int, end: int) -> Steps:
-    return Steps(np.clip(steps.lower - start, 0, end - start - 2), steps.weight)
+    lower = np.clip(steps.lower - start, 0, end - start - 2).astype(np.intp)
+    return Steps(lower, steps.weight)

@@ -1,26 +1,31 @@
 """Runs `tiles.render`: from a job to a picture in the cache."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Final
 
+import anyio
 from anyio import to_thread
 from pydantic import JsonValue
 
+from consumers.batch import BatchJob, Result
 from consumers.handler import Context
 from consumers.handlers.tiles.catalog import Dataset, Selection
 from consumers.handlers.tiles.crs import x_first
-from consumers.handlers.tiles.dataerrors import ObjectMissingError, iso_utc
+from consumers.handlers.tiles.dataerrors import ObjectMissingError, TilesDataError, iso_utc
 from consumers.handlers.tiles.decoded import ShardCache
-from consumers.handlers.tiles.encoding import Format
+from consumers.handlers.tiles.encoding import Format, Indexed, encode
+from consumers.handlers.tiles.errors import TileError
 from consumers.handlers.tiles.layered import LayeredPainter
 from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.pyramid import has_between
 from consumers.handlers.tiles.reading import Cells, Reader
-from consumers.handlers.tiles.render import blank, render
+from consumers.handlers.tiles.render import blank, colour_indices
 from consumers.handlers.tiles.sample import Resampling
+from consumers.handlers.tiles.sheets import Sheet, drawn_alike, sheets
 from consumers.handlers.tiles.styles.colouring import Colouring
 from consumers.handlers.tiles.styles.document import Coloured
 from consumers.handlers.tiles.styles.library import StyleLibrary
@@ -72,38 +77,76 @@ class TilePainter:
             StoreError: an object is missing, or the store does not answer.
             ShardError: an object is no whole shard.
         """
-        tile = x_first(tile)
-        target = Target.of(tile)
-        try:
-            return await self._paint(tile, target)
-        except ObjectMissingError:
-            # An ingest may have replaced the data since the catalog was read.
-            self._lookups.forget(tile.layer, tile.time)
-            return await self._paint(tile, target)
+        [outcome] = await self.paint_many([tile])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    async def _paint(self, tile: RenderTile, target: Target) -> Picture:
+    async def paint_many(self, tiles: Sequence[RenderTile]) -> list[Picture | Exception]:
+        """The picture of each of *tiles*, or the error (see `paint`) that it has instead.
+
+        Those of one layer, time and style that lie side by side are drawn as one, where the
+        style is made of colours alone.
+        """
+        outcomes: dict[int, Picture | Exception] = {}
+        groups: dict[Hashable, list[tuple[int, RenderTile, Target]]] = defaultdict(list)
+        for number, asked in enumerate(tiles):
+            try:
+                tile = x_first(asked)
+                target = Target.of(tile)
+                is_cut = isinstance(self._styles.find(tile.style).document, Coloured)
+            except TileError as error:
+                outcomes[number] = error
+            else:
+                alike: Hashable = drawn_alike(tile) if is_cut else number
+                groups[alike].append((number, tile, target))
+        for group in groups.values():
+            numbers, members, targets = zip(*group, strict=True)
+            for sheet in sheets(targets):
+                drawn = await self._try(members[0], sheet)
+                for place, member in enumerate(sheet.members):
+                    outcomes[numbers[member]] = drawn[place]
+        return [outcomes[number] for number in range(len(tiles))]
+
+    async def _try(self, tile: RenderTile, sheet: Sheet) -> Sequence[Picture | Exception]:
+        try:
+            try:
+                return await self._paint(tile, sheet)
+            except ObjectMissingError:
+                # An ingest may have replaced the data since the catalog was read.
+                self._lookups.forget(tile.layer, tile.time)
+                return await self._paint(tile, sheet)
+        except (TileError, TilesDataError) as error:
+            return [error] * len(sheet.members)
+
+    async def _paint(self, tile: RenderTile, sheet: Sheet) -> list[Picture]:
         selection = await self._lookups.find(tile.layer, tile.time)
         style = self._styles.find(tile.style)
         if isinstance(style.document, Coloured):
-            data = await self._coloured(tile, target, selection)
+            drawn = await self._coloured(tile, sheet, selection)
         else:
-            data = await self._layered.paint(tile.style, selection, target, tile.scale, tile.format)
-        nothing = data is None
-        if data is None:
-            data = blank(target.width_px, target.height_px, tile.format)
-        return Picture(data, selection.dataset, style.version, covered=not nothing)
+            drawn = [
+                await self._layered.paint(
+                    tile.style, selection, sheet.target, tile.scale, tile.format
+                )
+            ]
+        nothing = blank(tile.width_px, tile.height_px, tile.format)
+        return [
+            Picture(data or nothing, selection.dataset, style.version, covered=data is not None)
+            for data in drawn
+        ]
 
     async def _coloured(
-        self, tile: RenderTile, target: Target, selection: Selection
-    ) -> bytes | None:
+        self, tile: RenderTile, sheet: Sheet, selection: Selection
+    ) -> list[bytes | None]:
         colouring = self._styles.colouring(tile.style, selection.value_range)
         how = resampling_of(tile, selection.dataset)
-        cells = await self._reader.cells(selection.dataset, target, how)
+        cells = await self._reader.cells(selection.dataset, sheet.target, how)
         if cells is None:
-            return None
-        if target.width_px * target.height_px <= DRAWN_IN_THE_LOOP_PX:
-            return _draw(cells, colouring, tile.format)
-        return await to_thread.run_sync(_draw, cells, colouring, tile.format)
+            return [None] * len(sheet.members)
+        if sheet.target.width_px * sheet.target.height_px <= DRAWN_IN_THE_LOOP_PX:
+            return _draw(cells, sheet, colouring, tile.format)
+        return await to_thread.run_sync(_draw, cells, sheet, colouring, tile.format)
 
 
 def resampling_of(tile: RenderTile, dataset: Dataset) -> Resampling:
@@ -113,8 +156,15 @@ def resampling_of(tile: RenderTile, dataset: Dataset) -> Resampling:
     return Resampling.BILINEAR if tile.resampling == "auto" else Resampling(tile.resampling)
 
 
-def _draw(cells: Cells, colouring: Colouring, to: Format) -> bytes:
-    return render(cells.window(), cells.mapping, colouring, cells.how, to)
+def _draw(cells: Cells, sheet: Sheet, colouring: Colouring, to: Format) -> list[bytes | None]:
+    """The pictures of a sheet; None where the grid has nothing of one."""
+    indices = colour_indices(cells.window(), cells.mapping, colouring, cells.how)
+    return [
+        encode(Indexed(indices[:, columns], colouring.palette), to)
+        if cells.mapping.covers(columns)
+        else None
+        for columns in map(sheet.columns, range(len(sheet.members)))
+    ]
 
 
 class RenderTileHandler:
@@ -140,14 +190,34 @@ class RenderTileHandler:
         Raises:
             PermanentError, TilesDataError: see `TilePainter.paint`.
         """
-        payload = x_first(payload)
-        picture = await self._painter.paint(payload)
-        shown = picture.dataset.valid_time
-        version = picture.style_version
-        key = tile_key(payload, shown, style_version=version)
+        return await self._keep(payload, await self._painter.paint(payload))
+
+    async def many(self, jobs: Sequence[BatchJob[RenderTile]], /) -> Sequence[Result]:
+        """The same for many jobs, drawn side by side where they lie so (see `sheets`)."""
+        wanted = [job.payload for job in jobs]
+        outcomes = await self._painter.paint_many(wanted)
+        results: list[Result] = [each if isinstance(each, Exception) else None for each in outcomes]
+        async with anyio.create_task_group() as tasks:
+            for number, outcome in enumerate(outcomes):
+                if isinstance(outcome, Picture):
+                    tasks.start_soon(self._keep_into, results, number, wanted[number], outcome)
+        return results
+
+    async def _keep_into(
+        self, results: list[Result], number: int, tile: RenderTile, picture: Picture
+    ) -> None:
+        try:
+            results[number] = await self._keep(tile, picture)
+        except Exception as error:  # noqa: BLE001 - one job's error is its own
+            results[number] = error
+
+    async def _keep(self, tile: RenderTile, picture: Picture) -> JsonValue:
+        tile = x_first(tile)
+        shown, version = picture.dataset.valid_time, picture.style_version
+        key = tile_key(tile, shown, style_version=version)
         await self._cache.put(key, picture.data, ttl_for(shown, self._now()))
-        if payload.time is None:
-            latest = tile_key(payload, None, style_version=version)
+        if tile.time is None:
+            latest = tile_key(tile, None, style_version=version)
             await self._cache.put(latest, picture.data, LATEST_TTL)
         return {
             "key": key,

@@ -2,9 +2,10 @@
 
 With a palette: one byte a pixel, or half a byte for 16 colours and fewer; the palette in
 PLTE, only as far as it is used, and its opacity in tRNS. Without one: red, green, blue and
-opacity. No filter, one IDAT: https://www.w3.org/TR/png-3/ advises it for palettes, and maps
-of few colours come out smaller without one in any form. Compressed by libdeflate where it
-is installed, by zlib where not.
+opacity. One IDAT. Lines of a palette with more than 16 colours are differences from the pixel
+to the left, because neighbouring colours of a gradient have neighbouring numbers; other lines
+are written as they are. Pictures with a palette are compressed by ISA-L, others by libdeflate,
+and where these are not installed by zlib.
 """
 
 import struct
@@ -22,6 +23,12 @@ Palette = npt.NDArray[np.uint8]
 #: Red, green, blue and opacity, uint8[height, width, 4].
 Rgba = npt.NDArray[np.uint8]
 
+#: Of ISA-L, for pictures with a palette. Means over tiles of a kind, ISA-L against libdeflate
+#: at its level 4 without a filter, on one core: temperature 0.08 ms for 5.7 kB against 0.24 ms
+#: for 4.7 kB, precipitation 0.06 ms for 4.5 kB against 0.20 ms for 5.4 kB, a radar mosaic
+#: 0.06 ms for 8.8 kB against 0.21 ms for 9.1 kB.
+FAST_LEVEL: Final = 1
+
 #: On temperature tiles, level 6 takes 0.41 ms for 6.3 kB, level 4 takes 0.25 ms for 7.0 kB,
 #: and level 1 takes 0.18 ms for 8.3 kB.
 DEFLATE_LEVEL: Final = 4
@@ -29,6 +36,7 @@ DEFLATE_LEVEL: Final = 4
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PALETTE_COLOUR: Final = 3
 _RGBA_COLOUR: Final = 6
+_FILTER_SUB: Final = 1
 _FILTER_UP: Final = 2
 
 #: The most colours that fit into half a byte.
@@ -47,14 +55,16 @@ def encode_png8(indices: Indices, palette: Palette) -> bytes:
         bits, lines = 4, _half_bytes(indices)
     else:
         bits = 8
-        lines = np.zeros((height, width + 1), dtype=np.uint8)  # each line starts with filter 0
-        lines[:, 1:] = indices
+        lines = np.empty((height, width + 1), dtype=np.uint8)
+        lines[:, 0] = _FILTER_SUB
+        lines[:, 1] = indices[:, 0]
+        np.subtract(indices[:, 1:], indices[:, :-1], out=lines[:, 2:])
     return b"".join(
         (
             _SIGNATURE,
             _header(width, height, bits, _PALETTE_COLOUR),
             _palette(used.tobytes()),
-            _chunk(b"IDAT", _compress(lines.tobytes())),
+            _chunk(b"IDAT", _compress_fast(lines.tobytes())),
             _chunk(b"IEND", b""),
         )
     )
@@ -131,6 +141,14 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def _fast_compressor() -> Callable[[bytes], bytes]:
+    try:
+        compress = import_module("isal.isal_zlib").compress
+    except ImportError:
+        return _compress
+    return lambda data: bytes(compress(data, FAST_LEVEL))
+
+
 def _compressor() -> Callable[[bytes], bytes]:
     try:
         compress = import_module("deflate").zlib_compress
@@ -140,3 +158,4 @@ def _compressor() -> Callable[[bytes], bytes]:
 
 
 _compress: Final = _compressor()
+_compress_fast: Final = _fast_compressor()

@@ -64,14 +64,7 @@ def sample(values: Float32s, mapping: Mapping, how: Resampling) -> Float32s:
 def nearest(values: Float32s, mapping: Mapping) -> Float32s:
     """The nearest point's value at every pixel (see `sample`)."""
     _require_window(values, mapping)
-    match mapping:
-        case SeparableMapping(rows=rows, cols=cols):
-            field = values[np.ix_(_nearest(rows), _nearest(cols))]
-        case FullMapping():
-            _, width = values.shape
-            down = (mapping.row_weight >= 0.5) * width  # noqa: PLR2004 - half of the way
-            right = mapping.col_weight >= 0.5  # noqa: PLR2004 - half of the way
-            field = values.ravel().take(mapping.lower + down + right)
+    field = _at_nearest(values, mapping)
     field[np.isinf(field)] = np.nan
     _clear_outside(field, mapping)
     return field
@@ -111,6 +104,18 @@ def _require_window(values: Float32s, mapping: Mapping) -> None:
         raise ValueError(
             f"the window has {mapping.window.shape} rows and columns, the values {values.shape}"
         )
+
+
+def _at_nearest(values: Float32s, mapping: Mapping) -> Float32s:
+    if isinstance(mapping, SeparableMapping):
+        lines: Float32s = values.take(_nearest(mapping.rows), axis=0)
+        field: Float32s = lines.take(_nearest(mapping.cols), axis=1)
+        return field
+    _, width = values.shape
+    down = (mapping.row_weight >= 0.5) * width  # noqa: PLR2004 - half of the way
+    right = mapping.col_weight >= 0.5  # noqa: PLR2004 - half of the way
+    points: Float32s = values.ravel().take(mapping.lower + down + right)
+    return points
 
 
 def _nearest(steps: Steps) -> Ints:

@@ -13,7 +13,7 @@ from consumers.handlers.tiles.levels import GridAxis
 Bools = npt.NDArray[np.bool_]
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
+Ints = npt.NDArray[np.signedinteger]
 
 #: How far beyond the outermost points a pixel still counts as on them, in cells: more than
 #: the error of the lattice and than the six decimals of a degree that files give.
@@ -66,6 +66,11 @@ class SeparableMapping:
         """The size of its arrays."""
         return 14 * (len(self.rows.lower) + len(self.cols.lower))
 
+    def covers(self, columns: slice) -> bool:
+        """Whether any pixel of these columns has a place on the grid."""
+        rows, cols = self.outside_rows, self.outside_cols
+        return (rows is None or not rows.all()) and (cols is None or not cols[columns].all())
+
     def strip(self, part: slice) -> "SeparableMapping":
         """The mapping of some rows of the picture, with the same window."""
         rows = Steps(self.rows.lower[part], self.rows.weight[part])
@@ -102,6 +107,10 @@ class FullMapping:
     def nbytes(self) -> int:
         """The size of its arrays."""
         return 17 * self.lower.size
+
+    def covers(self, columns: slice) -> bool:
+        """Whether any pixel of these columns has a place on the grid."""
+        return self.outside is None or not self.outside[:, columns].all()
 
     def strip(self, part: slice) -> "FullMapping":
         """The mapping of some rows of the picture, with the same window."""
@@ -155,14 +164,22 @@ def split(positions: Float64s, axis: GridAxis) -> tuple[Steps, Bools]:
     Positions count on the grid itself, the points on its level. Also tells which positions
     lie outside of the grid; their steps are legal and mean nothing.
     """
-    edge = EDGE_TOLERANCE_CELLS
-    # Written so that NaN and infinity are outside.
-    outside = ~((positions >= -edge) & (positions <= axis.size - 1 + edge))
-    inner = np.clip(np.where(outside, 0.0, positions), 0.0, axis.size - 1.0)
+    last, edge = axis.size - 1.0, EDGE_TOLERANCE_CELLS
+    if positions.min() >= 0.0 and positions.max() <= last:
+        # Within the grid, as most pictures are; never so where there is a NaN.
+        inner, outside = positions, np.zeros(positions.shape, dtype=np.bool_)
+    else:
+        # Written so that NaN and infinity are outside.
+        outside = ~((positions >= -edge) & (positions <= last + edge))
+        inner = np.clip(np.where(outside, 0.0, positions), 0.0, last)
     inner = axis.reduced(inner)
     # The last point has no next one: it is the next one of the point before, with weight 1.
-    lower = np.minimum(inner.astype(np.intp), axis.points - 2)
-    return Steps(lower, (inner - lower).astype(np.float32)), outside
+    # 32 bits hold every index, and are made in a sixth of the time of 64.
+    lower = inner.astype(np.int32)
+    np.minimum(lower, axis.points - 2, out=lower)
+    weight = np.empty(inner.shape, dtype=np.float32)
+    np.subtract(inner, lower, out=weight, casting="unsafe")
+    return Steps(lower, weight), outside
 
 
 def some(outside: Bools) -> Bools | None:
@@ -170,7 +187,7 @@ def some(outside: Bools) -> Bools | None:
     return outside if outside.any() else None
 
 
-def span(lower: npt.NDArray[np.signedinteger], outside: Bools) -> tuple[int, int]:
+def span(lower: Ints, outside: Bools) -> tuple[int, int]:
     """The half-open range of points that the pixels with a value need."""
     inside = lower[~outside]
     return int(inside.min()), int(inside.max()) + 2
