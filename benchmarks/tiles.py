@@ -20,9 +20,11 @@ import anyio
 from redis.asyncio import Redis
 
 from benchmarks.counting import commands, completed, require_all_ran, until_completed
+from benchmarks.drawing import measure_drawing
 from benchmarks.ground import server_to_start, told
 from consumers.handlers.tiles.atmosphere import forecast
 from consumers.handlers.tiles.ingest import ingest_fields
+from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.system import TileData, open_data
 from producers.client import Producer
 from producers.payloads.tiles import RenderTile
@@ -114,6 +116,8 @@ async def measure(url: str, directory: Path, rounds: int) -> None:
     async with open_data(environment) as data:
         await ingest_fields(forecast(RUN, hours=(0,)), data.catalog, data.store)
         await draw_alone(data, rounds)
+    fields = {field.parameter: field for field in forecast(RUN, hours=(0,))}
+    measure_drawing(fields, [Target.of(tile) for tile in pyramid(*LAYERS[1])], rounds)
     async with Redis.from_url(url) as client:
         for slots in (1, 4, 8):
             await through_the_queue(client, url, environment, slots, rounds)
