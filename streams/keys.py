@@ -87,6 +87,11 @@ class Keys:
         return self._key("workers")
 
     @property
+    def gate(self) -> str:
+        """Hash: which levels are paused, and whether the queue takes new jobs."""
+        return self._key("gate")
+
+    @property
     def schedules(self) -> str:
         """Set of the names of all schedules."""
         return self._key("schedules")

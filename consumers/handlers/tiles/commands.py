@@ -19,10 +19,11 @@ from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
 from consumers.handlers.tiles.styles import find_style
 from consumers.handlers.tiles.system import TileData, open_data
+from producers.batch import BatchReport
 from producers.cli.boundary import CommandError
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
 from producers.cli.output import new_console, write_json
-from producers.client import BatchReport, Producer
+from producers.client import Producer
 from producers.payloads.flaws import told
 from producers.payloads.tiles import SIZE_PX_MAX, BoundingBox, RenderTile
 from producers.tilegrid import ZOOM_MAX, Tile, count, tile_bbox
