@@ -3,15 +3,21 @@
     millstream:tile:<layer>:<style>:<crs>:<bbox>:<width>x<height>:<time>:<format>
     millstream:tile:gfs_TMP_2m:temperature:EPSG:3857:0,0,20037508.342789244,20037508.342789244:256x256:20240101T000000Z:png
 
-Equal pictures have equal names: numbers are written in one way, times in UTC. No part is
-taken from a request as it came: each must consist of the few characters of its pattern.
+Equal pictures have equal names: numbers are written in one way, times in UTC, a system
+that is written down as WKT is named by its digest. No part is taken from a request as it
+came: each must consist of the few characters of its pattern.
+
+A job whose area has the axes of its system's definition has a name of its own, with `axes,`
+before the numbers: only the worker knows the definition. It keeps the picture under the
+name with x first, and the job's result tells it.
 """
 
 import re
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
-from producers.payloads.tiles import BoundingBox, RenderTile
+from producers.payloads.tiles import RenderTile, is_wkt
 
 #: What stands in the place of the time when the newest forecast was asked for.
 LATEST: Final = "latest"
@@ -25,9 +31,9 @@ COORDINATE_DECIMALS: Final = 9
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]*"
 _NUMBER = r"-?\d{1,10}(?:\.\d{1,9})?"
 _KEY = re.compile(
-    rf"millstream:tile:{_NAME}:{_NAME}:[A-Za-z]{{2,8}}:[A-Za-z0-9]{{1,12}}"
-    rf":{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}:\d{{1,4}}x\d{{1,4}}"
-    rf":(?:{LATEST}|\d{{8}}T\d{{6}}(?:\.\d{{6}})?Z):png",
+    rf"millstream:tile:{_NAME}:{_NAME}:[A-Za-z]{{2,8}}:[A-Za-z0-9]{{1,32}}"
+    rf":(?:axes,)?{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}:\d{{1,4}}x\d{{1,4}}"
+    rf":(?:{LATEST}|\d{{8}}T\d{{6}}(?:\.\d{{6}})?Z):png(?::(?:nearest|bilinear|bicubic))?",
     re.ASCII,
 )
 
@@ -44,8 +50,9 @@ def tile_key(payload: RenderTile, resolved_time: datetime | None) -> str:
             checked payload can hold.
     """
     key = (
-        f"millstream:tile:{payload.layer}:{payload.style}:{payload.crs}:{_bbox(payload.bbox)}"
+        f"millstream:tile:{payload.layer}:{payload.style}:{_crs(payload.crs)}:{_area(payload)}"
         f":{payload.width}x{payload.height}:{_time(resolved_time)}:{payload.format}"
+        f"{'' if payload.resampling == 'auto' else f':{payload.resampling}'}"
     )
     if _KEY.fullmatch(key) is None:
         raise ValueError(f"no cache name can be made of {key!r}: a part holds illegal characters")
@@ -66,8 +73,14 @@ def ttl_for(valid_time: datetime, now: datetime) -> timedelta:
     return timedelta(days=1)
 
 
-def _bbox(bbox: BoundingBox) -> str:
-    return ",".join(_number(v) for v in (bbox.min_x, bbox.min_y, bbox.max_x, bbox.max_y))
+def _crs(crs: str) -> str:
+    return f"WKT:{blake2b(crs.encode(), digest_size=16).hexdigest()}" if is_wkt(crs) else crs
+
+
+def _area(payload: RenderTile) -> str:
+    box = payload.bbox
+    numbers = ",".join(_number(v) for v in (box.min_x, box.min_y, box.max_x, box.max_y))
+    return numbers if payload.axis == "xy" else f"axes,{numbers}"
 
 
 def _number(value: float) -> str:

@@ -1,24 +1,31 @@
 """Runs `tiles.render`: from a job to a picture in the cache."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Final
 
+import anyio
 from anyio import to_thread
 from pydantic import JsonValue
 
+from consumers.batch import BatchJob, Result
 from consumers.handler import Context
 from consumers.handlers.tiles.catalog import Dataset
-from consumers.handlers.tiles.dataerrors import ObjectMissingError, iso_utc
+from consumers.handlers.tiles.crs import x_first
+from consumers.handlers.tiles.dataerrors import ObjectMissingError, TilesDataError, iso_utc
 from consumers.handlers.tiles.decoded import ShardCache
+from consumers.handlers.tiles.errors import TileError
 from consumers.handlers.tiles.grid import ProjectedGrid
 from consumers.handlers.tiles.lookups import Lookups, utc_now
-from consumers.handlers.tiles.mapping import Mapping, MappingCache
+from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.pixels import Target
-from consumers.handlers.tiles.render import blank, render
-from consumers.handlers.tiles.shards import Values
-from consumers.handlers.tiles.style import Style
+from consumers.handlers.tiles.pyramid import has_between
+from consumers.handlers.tiles.render import blank, colour_indices, encode
+from consumers.handlers.tiles.sample import Resampling
+from consumers.handlers.tiles.sheets import Sheet, sheets
 from consumers.handlers.tiles.styles import find_style
+from consumers.handlers.tiles.weights import Mapping
 from producers.payloads.tiles import RenderTile
 from producers.tilekey import LATEST_TTL, tile_key, ttl_for
 from streams.cache import Cache
@@ -59,37 +66,85 @@ class TilePainter:
             StoreError: an object is missing, or the store does not answer.
             ShardError: an object is no whole shard.
         """
-        target = Target.of(tile)
-        try:
-            return await self._paint(tile, target)
-        except ObjectMissingError:
-            # An ingest may have replaced the data since the catalog was read.
-            self._lookups.forget(tile.layer, tile.time)
-            return await self._paint(tile, target)
+        [outcome] = await self.paint_many([tile])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    async def _paint(self, tile: RenderTile, target: Target) -> Picture:
+    async def paint_many(self, tiles: Sequence[RenderTile]) -> list[Picture | Exception]:
+        """The picture of each of *tiles*, or the error (see `paint`) that it has instead.
+
+        Those of one layer, time and style that lie side by side are drawn as one.
+        """
+        outcomes: dict[int, Picture | Exception] = {}
+        groups: dict[Hashable, list[tuple[int, RenderTile, Target]]] = defaultdict(list)
+        for number, asked in enumerate(tiles):
+            try:
+                tile = x_first(asked)
+                target = Target.of(tile)
+            except TileError as error:
+                outcomes[number] = error
+            else:
+                alike = (tile.layer, tile.time, tile.style, tile.resampling)
+                groups[alike].append((number, tile, target))
+        for group in groups.values():
+            numbers, members, targets = zip(*group, strict=True)
+            for sheet in sheets(targets):
+                drawn = await self._try(members[0], sheet)
+                for place, member in enumerate(sheet.members):
+                    outcomes[numbers[member]] = drawn[place]
+        return [outcomes[number] for number in range(len(tiles))]
+
+    async def _try(self, tile: RenderTile, sheet: Sheet) -> Sequence[Picture | Exception]:
+        try:
+            try:
+                return await self._paint(tile, sheet)
+            except ObjectMissingError:
+                # An ingest may have replaced the data since the catalog was read.
+                self._lookups.forget(tile.layer, tile.time)
+                return await self._paint(tile, sheet)
+        except (TileError, TilesDataError) as error:
+            return [error] * len(sheet.members)
+
+    async def _paint(self, tile: RenderTile, sheet: Sheet) -> list[Picture]:
         selection = await self._lookups.find(tile.layer, tile.time)
         style = find_style(tile.style, selection.value_range)
         dataset = selection.dataset
-        mapping = await self._map(dataset, target)
+        how = resampling_of(tile, dataset)
+        mapping = await self._map(dataset, sheet.target, how)
         if mapping is None:
-            return Picture(blank(tile.width, tile.height), dataset, covered=False)
-        shards = await self._shards.shards(dataset, mapping.window)
-        if tile.width * tile.height <= DRAWN_IN_THE_LOOP_PX:
-            png = _draw(dataset, mapping, shards, style)
-        else:
-            png = await to_thread.run_sync(_draw, dataset, mapping, shards, style)
-        return Picture(png, dataset, covered=True)
+            nothing = Picture(blank(tile.width, tile.height), dataset, covered=False)
+            return [nothing] * len(sheet.members)
+        level = dataset.at_level(mapping.level)
+        shards = await self._shards.shards(level, mapping.window)
 
-    async def _map(self, dataset: Dataset, target: Target) -> Mapping | None:
+        def draw() -> list[Picture]:
+            values = level.layout.assemble(mapping.window, shards)
+            indices = colour_indices(values, mapping, style, how)
+            return [
+                Picture(encode(indices[:, columns], style), dataset, covered=True)
+                if mapping.covers(columns)
+                else Picture(blank(tile.width, tile.height), dataset, covered=False)
+                for columns in map(sheet.columns, range(len(sheet.members)))
+            ]
+
+        if sheet.target.width_px * sheet.target.height_px <= DRAWN_IN_THE_LOOP_PX:
+            return draw()
+        return await to_thread.run_sync(draw)
+
+    async def _map(self, dataset: Dataset, target: Target, how: Resampling) -> Mapping | None:
+        asked = dataset.grid, target, dataset.levels, how.margin
         # A projection takes milliseconds; without one, the thread would cost more.
-        if isinstance(dataset.grid, ProjectedGrid):
-            return await to_thread.run_sync(self._mappings.map_tile, dataset.grid, target)
-        return self._mappings.map_tile(dataset.grid, target)
+        if isinstance(dataset.grid, ProjectedGrid) or not target.is_straight:
+            return await to_thread.run_sync(self._mappings.map_tile, *asked)
+        return self._mappings.map_tile(*asked)
 
 
-def _draw(dataset: Dataset, mapping: Mapping, shards: dict[int, Values], style: Style) -> bytes:
-    return render(dataset.layout.assemble(mapping.window, shards), mapping, style)
+def resampling_of(tile: RenderTile, dataset: Dataset) -> Resampling:
+    """How *tile* gets its values: as it asks for, but never between two categories."""
+    if not has_between(dataset.name.parameter):
+        return Resampling.NEAREST
+    return Resampling.BILINEAR if tile.resampling == "auto" else Resampling(tile.resampling)
 
 
 class RenderTileHandler:
@@ -115,12 +170,34 @@ class RenderTileHandler:
         Raises:
             PermanentError, TilesDataError: see `TilePainter.paint`.
         """
-        picture = await self._painter.paint(payload)
+        return await self._keep(payload, await self._painter.paint(payload))
+
+    async def many(self, jobs: Sequence[BatchJob[RenderTile]], /) -> Sequence[Result]:
+        """The same for many jobs, drawn side by side where they lie so (see `sheets`)."""
+        wanted = [job.payload for job in jobs]
+        outcomes = await self._painter.paint_many(wanted)
+        results: list[Result] = [each if isinstance(each, Exception) else None for each in outcomes]
+        async with anyio.create_task_group() as tasks:
+            for number, outcome in enumerate(outcomes):
+                if isinstance(outcome, Picture):
+                    tasks.start_soon(self._keep_into, results, number, wanted[number], outcome)
+        return results
+
+    async def _keep_into(
+        self, results: list[Result], number: int, tile: RenderTile, picture: Picture
+    ) -> None:
+        try:
+            results[number] = await self._keep(tile, picture)
+        except Exception as error:  # noqa: BLE001 - one job's error is its own
+            results[number] = error
+
+    async def _keep(self, tile: RenderTile, picture: Picture) -> JsonValue:
+        tile = x_first(tile)
         shown = picture.dataset.valid_time
-        key = tile_key(payload, shown)
+        key = tile_key(tile, shown)
         await self._cache.put(key, picture.png, ttl_for(shown, self._now()))
-        if payload.time is None:
-            await self._cache.put(tile_key(payload, None), picture.png, LATEST_TTL)
+        if tile.time is None:
+            await self._cache.put(tile_key(tile, None), picture.png, LATEST_TTL)
         return {
             "key": key,
             "bytes": len(picture.png),

@@ -10,9 +10,11 @@ from consumers.errors import MissingExtraError
 from consumers.handlers.tiles.catalog import Catalog, open_catalog
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.handler import RenderTileHandler, TilePainter
+from consumers.handlers.tiles.heap import keep_heap
 from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.settings import TilesSettings
+from consumers.handlers.tiles.sheets import EDGE_TILES, block_of
 from consumers.handlers.tiles.store import LocalStore, ObjectStore
 from consumers.registry import Registry
 from producers.payloads.tiles import RenderTile
@@ -20,6 +22,10 @@ from streams.cache import Cache
 
 #: A tile takes milliseconds. This is for a store that answers slowly and a cold cache.
 RENDER_TIMEOUT = timedelta(minutes=2)
+
+#: Jobs in one call: those of one block that a worker has claimed together. None of them
+#: waits for others.
+BATCH_TILES = EDGE_TILES * EDGE_TILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ async def open_data(environment: Mapping[str, str]) -> AsyncGenerator[TileData]:
         CatalogError: the database does not answer.
     """
     settings = TilesSettings.from_environment(environment)
+    keep_heap()
     async with open_catalog(settings.catalog_url) as catalog, _open_store(settings) as store:
         yield TileData(settings, catalog, store)
 
@@ -65,7 +72,14 @@ async def open_system(cache: Cache, environment: Mapping[str, str]) -> AsyncGene
     async with open_data(environment) as data:
         registry = Registry()
         handler = RenderTileHandler(data.painter(), cache)
-        registry.add(RenderTile, handler, timeout=RENDER_TIMEOUT)
+        registry.add_batch(
+            RenderTile,
+            handler.many,
+            size=BATCH_TILES,
+            wait=timedelta(0),
+            key=block_of,
+            timeout=RENDER_TIMEOUT,
+        )
         yield registry
 
 
