@@ -18,7 +18,7 @@ from consumers.handlers.tiles.drawing.glyphlattice import GlyphLattice
 from consumers.handlers.tiles.drawing.windaxes import Wind, to_earth, to_picture
 from consumers.handlers.tiles.grid import Grid
 from consumers.handlers.tiles.names import LayerName
-from consumers.handlers.tiles.pixels import TARGET_CRS, Target
+from consumers.handlers.tiles.pixels import Target, places_deg
 from consumers.handlers.tiles.weights import Float32s, Float64s
 
 #: The parameters of a wind's layers: the speed, and its two components.
@@ -65,7 +65,7 @@ def winds_at(lattice: GlyphLattice, picture: Target, grid: Grid, u: Float32s, v:
     longitudes, latitudes = _places(picture, x_px, y_px)
     wind = Wind(u[known].astype(np.float64), v[known].astype(np.float64))
     wind = to_earth(grid, longitudes, latitudes, wind)
-    if picture.crs not in TARGET_CRS:
+    if not picture.is_straight:
         wind = to_picture(lambda x, y: _places(picture, x, y), x_px, y_px, wind)
     speeds = np.sqrt(wind.along_x**2 + wind.along_y**2)
     # PROJ has no answer for a few places, and 0 / 0 is no direction.
@@ -78,6 +78,6 @@ def winds_at(lattice: GlyphLattice, picture: Target, grid: Grid, u: Float32s, v:
 
 def _places(picture: Target, x_px: Float64s, y_px: Float64s) -> tuple[Float64s, Float64s]:
     x_axis, y_axis = picture.axes()
-    longitudes = picture.longitudes_deg(x_axis.fractions(x_px + x_axis.first))
-    latitudes = picture.latitudes_deg(y_axis.fractions(y_px + y_axis.first))
-    return longitudes, latitudes
+    return places_deg(
+        picture.crs, x_axis.fractions(x_px + x_axis.first), y_axis.fractions(y_px + y_axis.first)
+    )

@@ -146,6 +146,29 @@ def test_over_the_date_line_lines_meet_as_well() -> None:
     assert last[:, -1].any()
 
 
+@pytest.mark.parametrize("crs", ["EPSG:3413", "EPSG:3035", "EPSG:32661"])
+def test_in_every_system_pictures_of_whole_cells_agree(crs: str) -> None:
+    grid = global_grid()
+    values = field(grid, missing=True)
+    step = 256 * 4000.0
+    left, top = {"EPSG:3035": (4, 4), "EPSG:32661": (2, 2)}.get(crs, (0, 0))
+
+    def drawn(west: int, north: int, tiles: int) -> Picture:
+        box = BoundingBox(
+            min_x=(left + west) * step,
+            max_x=(left + west + tiles) * step,
+            min_y=(top + north - tiles) * step,
+            max_y=(top + north) * step,
+        )
+        return draw(grid, values, Target(crs, box, 256 * tiles, 256 * tiles), STYLE)
+
+    parts = [[drawn(west, north, 1) for west in (-1, 0)] for north in (1, 0)]
+
+    whole = drawn(-1, 1, 2)
+    np.testing.assert_array_equal(np.vstack([np.hstack(row) for row in parts]), whole)
+    assert whole.any()
+
+
 def ramp(width_px: int = 256, height_px: int = 256) -> Float32s:
     """The value of a pixel of the picture itself is the number of its column."""
     margin = STYLE.margin_px
