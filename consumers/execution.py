@@ -25,6 +25,7 @@ from consumers.places import Places
 from consumers.redaction import redacted
 from consumers.registry import Binding, Registry, Runs
 from consumers.retry import GiveUp, PutOff, RetryPolicy, decide
+from streams.clock import ServerClock
 from streams.job import Delivery
 from streams.settle import Outcome, Verdict
 
@@ -54,6 +55,7 @@ class Execution:
         policy: RetryPolicy,
         places: Places,
         chance: Callable[[], float] = random.random,
+        clock: ServerClock | None = None,
     ) -> None:
         self._registry = registry
         self._rows = AttemptRows(identity.consumer, identity.host, identity.version)
@@ -61,11 +63,14 @@ class Execution:
         self._policy = policy
         self._places = places
         self._chance = chance
+        self._clock = clock or ServerClock()
 
     def binding_of_batch(self, delivery: Delivery) -> Binding | None:
         """The binding of a delivery that may run in one call with others, else None."""
         binding = self._registry.find(delivery.kind)
         if binding is None or binding.batch is None or delivery.flaw or delivery.suspect:
+            return None
+        if delivery.is_expired(self._clock.now_ms()):
             return None
         return None if _is_newer(delivery, binding) else binding
 
@@ -79,6 +84,8 @@ class Execution:
         if delivery.flaw:
             failure = Failure.said("MalformedEntry", delivery.flaw)
             return self._dead(delivery, started_ms, "malformed entry", failure)
+        if delivery.is_expired(self._clock.now_ms()):
+            return self._expired(delivery, started_ms)
         binding = self._registry.find(delivery.kind)
         if binding is None or _is_newer(delivery, binding):
             return self._parked(delivery, self._why_unfit(delivery, binding))
@@ -166,7 +173,7 @@ class Execution:
             error,
             delivery.attempt,
             delivery.attempts_max,
-            binding.retry or self._policy,
+            self._policy_of(delivery, binding),
             self._chance(),
             snoozes=delivery.snoozes,
         )
@@ -183,6 +190,12 @@ class Execution:
             delay_ms=round(decision.after.total_seconds() * 1000),
         )
 
+    def _policy_of(self, delivery: Delivery, binding: Binding) -> RetryPolicy:
+        """The job's own, its kind's, or the worker's."""
+        if delivery.backoff is not None:
+            return RetryPolicy.of(delivery.backoff)
+        return binding.retry or self._policy
+
     def _put_off(self, delivery: Delivery, started_ms: int, decision: PutOff) -> Outcome:
         return Outcome(
             delivery,
@@ -196,7 +209,7 @@ class Execution:
         self, delivery: Delivery, binding: Binding, started_ms: int, cause: str, output: str
     ) -> Outcome:
         failure = Failure.said("Crashed", f"the child process that ran it: {cause}", output)
-        policy = binding.retry or self._policy
+        policy = self._policy_of(delivery, binding)
         delay = policy.delay(delivery.losses + 1, self._chance())
         return Outcome(
             delivery,
@@ -217,6 +230,10 @@ class Execution:
             ran_ms=_ran_ms(started_ms),
             error=f"{failure.error}: {failure.message}",
         )
+
+    def _expired(self, delivery: Delivery, started_ms: int) -> Outcome:
+        attempt = self._attempt(delivery, started_ms, Verdict.EXPIRED.value)
+        return Outcome(delivery, Verdict.EXPIRED, attempt=attempt)
 
     def _parked(self, delivery: Delivery, reason: str) -> Outcome:
         return Outcome(delivery, Verdict.PARKED, detail=reason, delay_ms=PARKED_MS)

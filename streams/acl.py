@@ -89,7 +89,7 @@ ROLES = {
         Role(
             "producer",
             "enqueues, follows and cancels jobs with the Python client; keeps and runs schedules",
-            scripts=("enqueue", "cancel", "look", *_SCHEDULING),
+            scripts=("enqueue", "hurry", "cancel", "look", *_SCHEDULING),
             commands=("hget", "hmget", "exists", "wait", "smembers"),
             keys=("schedules",),
             caches=True,

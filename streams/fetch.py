@@ -29,6 +29,8 @@ class Fetched(NamedTuple):
     """Until the next delayed job is due; None where none waits."""
     paused: tuple[Priority, ...]
     """Levels of which nothing is handed out."""
+    server_ms: int
+    """What the server's clock showed."""
 
 
 async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served: int) -> Fetched:
@@ -38,7 +40,7 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
     jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
-    due_in_ms, rows, paused = await server.run(
+    due_in_ms, rows, paused, server_ms = await server.run(
         _FETCH,
         keys={**keys.streams, "delayed": keys.delayed, "gate": keys.gate},
         args={"consumer": consumer, "slots": min(slots, FETCH_MAX), "served": served},
@@ -47,7 +49,8 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
         delivery_of(consumer, level, entry, deliveries, fields)
         for level, entry, deliveries, fields in rows
     ]
-    return Fetched(deliveries, due_in_ms if due_in_ms >= 0 else None, levels_of(paused))
+    wait_ms = due_in_ms if due_in_ms >= 0 else None
+    return Fetched(deliveries, wait_ms, levels_of(paused), server_ms)
 
 
 async def wait_for_one(

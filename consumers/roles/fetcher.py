@@ -17,6 +17,7 @@ from consumers.metrics import Metrics
 from consumers.orphans import Orphans
 from consumers.outage import Outage
 from consumers.pool import Pool
+from streams.clock import ServerClock
 from streams.fetch import FETCH_MAX, fetch
 from streams.job import Delivery
 from streams.keys import Keys
@@ -51,6 +52,7 @@ class Fetcher:
         orphans: Orphans,
         ground: Ground,
         dues: Dues,
+        clock: ServerClock,
         health: Health,
         metrics: Metrics,
         log: Logger,
@@ -63,6 +65,7 @@ class Fetcher:
         self._orphans = orphans
         self._ground = ground
         self._dues = dues
+        self._clock = clock
         self._health = health
         self._outage = Outage(
             "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
@@ -135,6 +138,7 @@ class Fetcher:
         )
         self._served += len(found.deliveries)
         self._dues.heard(found.due_in_ms)
+        self._clock.heard(found.server_ms)
         self._hear_of_pause(found.paused)
         return found.deliveries
 

@@ -17,18 +17,19 @@ local function clear_delayed(i)
   return CANCELLED
 end
 
--- A record that tells of another entry with this id is not touched.
+-- A record that tells of another entry with this id is not touched. Of an entry without a body
+-- nobody knows whose it is.
 local function clear_entry(i, level)
   local job, _, history, unique_key = row_keys(i)
   local id, unique, _, entry, kind = row_args(i)
   local stream = LEVELS[level]
+  if not has_body(stream, entry) then return GONE end
   local row = pending_row(stream, entry)
   if row and not is_nobody(row[2]) then
     if ask ~= '1' then return RUNS end
     redis.call('SADD', cancel, id)
     return ASKED
   end
-  if not has_body(stream, entry) then return GONE end
   local known = redis.call('HMGET', job, 'state', 'entry', 'priority')
   local is_own = not known[1] or known[2] == entry and known[3] == LEVEL_NAMES[level]
   if is_own then

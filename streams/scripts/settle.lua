@@ -80,7 +80,9 @@ local function complete(row)
   note_run('completed', row.ran_ms)
 end
 
-local function cancelled(row)
+-- Of a job that nobody has asked the end of, the record says why it ended.
+local function cancelled(row, cause)
+  if cause then redis.call('HSET', row.job, 'cause', cause) end
   redis.call('HSET', row.job, 'state', 'cancelled', 'id', row.id, 'kind', row.kind,
     'priority', LEVEL_NAMES[row.level], 'last_attempt', row.attempt, 'ended_ms', now,
     'entry', '', 'token', row.token)
@@ -162,7 +164,7 @@ local function twin_ended(row, outcome)
     redis.call('XCLAIM', row.stream, GROUP, NOBODY, 0, row.entry, 'IDLE', lease_ms, 'JUSTID')
     return
   end
-  if outcome ~= 'completed' and outcome ~= 'cancelled' then
+  if outcome ~= 'completed' and outcome ~= 'cancelled' and outcome ~= 'expired' then
     local fields = fields_of(row.stream, row.entry)
     local cause = outcome == 'dead' and row.detail or 'it may not be tried again'
     bury(row, fields, fields and 'duplicate id: ' .. cause or 'body lost')
@@ -197,6 +199,9 @@ for i = 1, rows do
     elseif row.count.twin then twin_ended(row, outcome)
     elseif outcome == 'completed' then complete(row)
     elseif outcome == 'cancelled' then cancelled(row)
+    elseif outcome == 'expired' then
+      cancelled(row, 'expired')
+      count('expired')
     elseif outcome == 'retry' then postponed(row, 'retried')
     elseif outcome == 'parked' then postponed(row, 'parked')
     elseif outcome == 'snoozed' then postponed(row, 'snoozed')

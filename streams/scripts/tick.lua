@@ -22,7 +22,8 @@ if redis.call('EXISTS', job) == 1 then
   redis.call('HSET', schedule, 'last_ms', tick_ms, 'job', id)
   return { EXISTS, id }
 end
-local wish = wish_of(options)
+local now = now_ms()
+local wish = wish_of(options, now)
 local state = overlap == '0' and redis.call('HGET', last_job, 'state')
 local live = state and not ENDED[state]
 local holder = wish.unique and redis.call('GET', unique_key)
@@ -34,7 +35,7 @@ if live or holder or draining then
   return live and { OVERLAP, last_id } or { TAKEN, holder }
 end
 
-local entry = add(job, id, tonumber(level), kind, payload, wish, now_ms())
+local entry = add(job, id, tonumber(level), kind, payload, wish, now)
 take_slot(job, unique_key, id, wish)
 redis.call('HSET', schedule, 'last_ms', tick_ms, 'job', id)
 redis.call('HINCRBY', schedule, 'fired', 1)

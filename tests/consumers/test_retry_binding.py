@@ -35,6 +35,7 @@ async def run(
     *,
     permanent: tuple[type[Exception], ...] = (),
     retry: RetryPolicy | None = None,
+    backoff: bytes = b"",
     snoozes: int = 0,
     attempts: int = 3,
 ) -> Outcome:
@@ -54,7 +55,7 @@ async def run(
         Places(Threads(1)),
         chance=lambda: 0,
     )
-    job = delivery(Order.kind, snoozes=snoozes, attempts=attempts)
+    job = delivery(Order.kind, snoozes=snoozes, attempts=attempts, backoff=backoff)
     outcome = await execution.run(Running(job))
     assert outcome is not None
     return outcome
@@ -65,6 +66,14 @@ async def test_a_kind_has_its_own_policy() -> None:
 
     assert (await run(ValueError(), retry=slow)).delay_ms == 3_600_000
     assert (await run(ValueError())).delay_ms == 2_000
+
+
+async def test_a_job_that_carries_a_backoff_has_that_instead_of_its_kinds() -> None:
+    slow = RetryPolicy(first=timedelta(hours=1), cap=timedelta(hours=1), jitter=0)
+
+    own = await run(ValueError(), retry=slow, backoff=b'{"first_ms":60000,"jitter":0}')
+
+    assert own.delay_ms == 60_000
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,7 @@ class Real:
                 if name.startswith(start)
             }
 
-        found.pop("stats", None)
+        found.pop("stats", None)  # how long runs took, of which the model knows nothing
         gate = _pairs(found.pop("gate", []))
         held = Held(
             entries={},

@@ -24,6 +24,7 @@ from streams.doctor.queue import take_queue_vitals
 from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
 from streams.gate import drain, reopen
+from streams.hurry import hurry
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.keys import GROUP, Keys
 from streams.listing import list_jobs
@@ -302,7 +303,7 @@ async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
             "dead": queue.keys.dead,
             "counters": queue.keys.counters,
         },
-        args={"dead_ttl_ms": 1},
+        args={"ended_ttl_ms": 1, "dead_ttl_ms": 1},
         rows=[_row(queue.keys, name, "") for name in names],
     )
 
@@ -378,6 +379,19 @@ async def test_pause_and_drain(queue: QueueUnderTest) -> None:
     assert await drain(queue.server, queue.keys)
     assert not (await queue.add(job(id="b")))[0].is_new
     assert await reopen(queue.server, queue.keys)
+
+
+async def test_hurry(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="later", delay_ms=60_000), job(id="over"))
+    await queue.cancel("over")
+    names = ("no", "waits", "later", "runs", "over")
+
+    moved = await hurry(queue.server, queue.keys, [(name, Priority.HIGH) for name in names])
+
+    assert moved == [False, True, True, False, False]
+    assert await hurry(queue.server, queue.keys, [("waits", Priority.NORMAL)]) == [False]
 
 
 async def test_replay_and_purge(queue: QueueUnderTest) -> None:
