@@ -24,7 +24,6 @@ from consumers.handlers.tiles.ingest import ingest_fields
 from consumers.handlers.tiles.system import TileData
 from producers.client import Producer
 from producers.payloads.tiles import RenderTile
-from producers.tilekey import tile_key
 from producers.tilepriority import WARM_PRIORITY
 from producers.warming.pyramid import Pyramid
 from producers.warming.rule import WarmRule, parse_rules
@@ -37,6 +36,7 @@ from streams.keys import Keys
 from streams.priority import Priority
 from streams.server import Server
 from streams.settle import Retention
+from tests.support.looks import drawn_key
 from tests.support.processes import Processes
 from tests.support.proxy import Mode, Proxy
 from tests.support.tiledata import REGION, RUN, make_field, open_tile_data
@@ -402,4 +402,4 @@ async def test_pictures_of_the_data_before_are_replaced_by_a_worker_that_knew_th
         painter = data.painter()
         expected = [(await painter.paint(tile)).data for tile in tiles]
 
-    assert await client.mget([tile_key(tile, RUN) for tile in tiles]) == expected
+    assert await client.mget([drawn_key(tile, RUN) for tile in tiles]) == expected
