@@ -258,3 +258,21 @@ async def test_a_database_that_does_not_answer_is_told_in_a_line(tmp_path: Path)
     with pytest.raises(CatalogError, match=r"does not answer: .*not a database.*DATABASE_URL"):
         async with open_catalog(f"sqlite:///{tmp_path}/catalog.db"):
             pass
+
+
+async def test_a_catalog_from_before_levels_is_read_and_written(tmp_path: Path) -> None:
+    """Its rows have no levels: their grids are drawn as they are."""
+    url = f"sqlite:///{tmp_path}/catalog.db"
+    async with open_catalog(url) as catalog:
+        await catalog.add([replace(dataset(), levels=0)])
+    with sqlite3.connect(tmp_path / "catalog.db") as connection:
+        connection.execute("ALTER TABLE datasets DROP COLUMN levels")
+    connection.close()
+
+    async with open_catalog(url) as catalog:
+        old = await catalog.find("gfs_TMP_2m", RUN, now=RUN)
+        await catalog.add([replace(dataset(ahead=6), levels=3)])
+        new = await catalog.find("gfs_TMP_2m", RUN + hours(6), now=RUN)
+
+    assert old.dataset == dataset()
+    assert new.dataset.levels == 3
