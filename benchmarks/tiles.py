@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 from benchmarks.counting import commands, completed, require_all_ran, until_completed
 from benchmarks.drawing import measure_drawing
 from benchmarks.ground import server_to_start, told
+from benchmarks.tilerace import race
 from consumers.handlers.tiles.atmosphere import forecast
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.encoding import Indexed, encode
@@ -185,10 +186,11 @@ async def measure(url: str, directory: Path, rounds: int) -> None:
         await draw_alone(data, rounds)
         await draw_in_parts(data, rounds)
         await draw_layers(data, rounds)
+        await race(data, rounds, RUN)
     fields = {field.parameter: field for field in forecast(RUN, hours=(0,))}
     measure_drawing(fields, [Target.of(tile) for tile in pyramid(*LAYERS[1])], rounds)
     async with Redis.from_url(url) as client:
-        for slots in (1, 4, 8):
+        for slots in (1, 4, 8, 64):
             await through_the_queue(client, url, environment, slots, rounds)
 
 

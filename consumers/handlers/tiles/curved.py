@@ -39,7 +39,7 @@ def map_curved(grid: Grid, target: Target, level: int = 0) -> FullMapping | None
     row, col = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int32)
     row_weight, col_weight = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
     outside = np.empty(shape, dtype=np.bool_)
-    for part in strips(target.height_px):
+    for part in strips(shape):
         at = positions(project, x_axis, y_axis.strip(part), tolerance_cells)
         (cols, outside_cols), (rows, outside_rows) = _steps(grid, at, col_axis, row_axis)
         row[part], row_weight[part] = rows.lower, rows.weight

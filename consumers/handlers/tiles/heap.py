@@ -8,11 +8,12 @@ out: that takes up to five times the time of the drawing itself.
 import ctypes
 from typing import Final
 
-#: Blocks below this are taken from the heap, which is kept.
-FROM_HEAP_BYTES: Final = 32 * 1024 * 1024
+#: Blocks below this are taken from the heap, which is kept: all that one strip of a picture
+#: needs, and no shard of full size, which would leave holes in the heap when it goes.
+FROM_HEAP_BYTES: Final = 1024 * 1024
 
 #: How much unused memory at the end of a heap is kept.
-KEPT_BYTES: Final = 64 * 1024 * 1024
+KEPT_BYTES: Final = 16 * 1024 * 1024
 
 #: Of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD: Final = -1

@@ -54,7 +54,7 @@ class MappingCache:
     A mapping of 256 x 256 pixels has 7 kB for a geographic grid and 1.1 MB for any other.
     """
 
-    def __init__(self, bytes_max: int = 128 * 1024 * 1024) -> None:
+    def __init__(self, bytes_max: int = 48 * 1024 * 1024) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._mappings: OrderedDict[tuple[Grid, Target, int, int], Mapping | None] = OrderedDict()

@@ -35,7 +35,7 @@ class Cells:
         """The field at every pixel: float32[height, width], NaN where it is missing."""
         window = self.window()
         field = np.empty(self.mapping.shape, dtype=np.float32)
-        for part in strips(len(field)):
+        for part in strips(self.mapping.shape):
             field[part] = sample(window, self.mapping.strip(part), self.how)
         return field
 

@@ -35,7 +35,7 @@ def colour_indices(
         ValueError: as for `render`.
     """
     indices = np.empty(mapping.shape, dtype=np.uint8)
-    for part in strips(len(indices)):
+    for part in strips(mapping.shape):
         indices[part] = style.indices(sample(values, mapping.strip(part), how))
     return indices
 

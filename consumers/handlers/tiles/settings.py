@@ -77,8 +77,8 @@ class TilesSettings(BaseModel):
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
-    shard_cache_mib: Mebibytes = 256
-    mapping_cache_mib: Mebibytes = 128
+    shard_cache_mib: Mebibytes = 128
+    mapping_cache_mib: Mebibytes = 48
     lookup_ttl_ms: Annotated[int, Field(ge=0, le=60_000)] = 2000
     warm_rules: Annotated[tuple[WarmRule, ...], BeforeValidator(_rules)] = ()
 

@@ -19,8 +19,9 @@ Ints = npt.NDArray[np.signedinteger]
 #: the error of the lattice and than the six decimals of a degree that files give.
 EDGE_TOLERANCE_CELLS: Final = 1e-3
 
-#: How many rows of a picture are worked on at once: all of a usual tile.
-STRIP_PX: Final = 512
+#: How many pixels are worked on at once: those of a usual tile. Arrays of as many numbers fit
+#: into a processor's cache, and into memory that is kept (see `heap`).
+STRIP_PIXELS: Final = 256 * 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,11 @@ def widened(mapping: Mapping, margin: int, cols: GridAxis, rows: GridAxis) -> Ma
             return replace(mapping, window=wide, lower=lower)
 
 
-def strips(height_px: int) -> Iterator[slice]:
-    """The rows of a picture, in strips that bound the memory of a large one."""
-    return (slice(start, start + STRIP_PX) for start in range(0, height_px, STRIP_PX))
+def strips(shape: tuple[int, int]) -> Iterator[slice]:
+    """The rows of a picture of that height and width, in strips of `STRIP_PIXELS` or less."""
+    height_px, width_px = shape
+    rows = max(1, STRIP_PIXELS // width_px)
+    return (slice(start, start + rows) for start in range(0, height_px, rows))
 
 
 def split(positions: Float64s, axis: GridAxis) -> tuple[Steps, Bools]:

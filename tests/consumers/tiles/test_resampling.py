@@ -1,18 +1,24 @@
 """Nearest and bicubic: the other ways from points to pixels."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from consumers.handlers.tiles.grid import GeographicGrid, Grid
+from consumers.handlers.tiles.ingest import ingest_fields
 from consumers.handlers.tiles.mapping import map_tile
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.sample import Resampling, bilinear, sample
-from producers.payloads.tiles import BoundingBox
-from producers.tilegrid import Tile
+from producers.payloads.tiles import BoundingBox, RenderTile
+from producers.tilegrid import Tile, tile_bbox
 from tests.consumers.tiles.grids import Case, Float32s, cases, field, global_grid, picture
 from tests.support.oracle import Float64s, crop, exact_positions, on_the_edge
+from tests.support.tiledata import RUN, make_field, open_tile_data
 
 CUBIC = Resampling.BICUBIC
 
@@ -121,3 +127,27 @@ def test_a_plane_stays_a_plane(west: float, south: float) -> None:
     cells = crop(values, mapping.window)
 
     np.testing.assert_allclose(sample(cells, mapping, CUBIC), bilinear(cells, mapping), atol=1e-3)
+
+
+@pytest.mark.parametrize("parameter", ["CRAIN", "PTYPE", "WDIR"])
+@pytest.mark.parametrize("asked", ["auto", "bilinear", "bicubic"])
+async def test_categories_are_never_mixed(tmp_path: Path, parameter: str, asked: str) -> None:
+    """Whatever a job asks for, its picture has no colour that is none of a category."""
+    values = np.where(np.arange(37 * 72).reshape(37, 72) % 3, 0, 350).astype(np.float32)
+    bbox = tile_bbox(Tile(2, 1, 1))
+    name = f"test_{parameter}_surface"
+    tile = RenderTile.model_validate(
+        {"layer": name, "style": "default", "bbox": bbox, "time": RUN, "resampling": asked}
+    )
+    async with open_tile_data(tmp_path) as data:
+        field = make_field(parameter, "surface", values=values)
+        await ingest_fields([field], data.catalog, data.store)
+        found = await data.catalog.find(name, RUN, now=RUN)
+        colouring = data.styles.colouring("default", found.value_range)
+        picture = await data.painter().paint(tile)
+
+    with Image.open(io.BytesIO(picture.data)) as image:
+        drawn = {
+            tuple(pixel) for pixel in np.asarray(image.convert("RGBA")).reshape(-1, 4).tolist()
+        }
+    assert drawn == {tuple(each) for each in colouring.colours(np.array([0.0, 350.0])).tolist()}

@@ -209,3 +209,13 @@ async def test_the_page_and_everything_it_loads_comes_from_here(gateway: Gateway
 @pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/assets/"])
 async def test_nothing_but_the_assets_is_served(gateway: Gateway, path: str) -> None:
     assert (await gateway.http.get(path)).status_code == 404
+
+
+async def test_a_legend_is_drawn_for_styles_that_there_are(gateway: Gateway) -> None:
+    legend = await gateway.http.get("/legends/gfs_TMP_2m/temperature.png")
+    unknown = await gateway.http.get("/legends/gfs_TMP_2m/wind.png")
+
+    assert (legend.status_code, legend.content) == (200, b"the legend of gfs_TMP_2m in temperature")
+    assert legend.headers["content-type"] == "image/png"
+    assert unknown.status_code == 404
+    assert "there are temperature" in error_of(unknown)
