@@ -94,7 +94,7 @@ class Execution:
         delivery, places = running.delivery, self._places
         limit_s = timeout_s(delivery, binding)
         if places.children and (delivery.suspect or binding.runs is Runs.CHILD):
-            return await places.children.run(running, self.context(running), limit_s)
+            return await places.children.run(running, self.context(running, binding), limit_s)
         if binding.runs is Runs.CHILD:
             return Unstarted(f"this worker has no child processes, and '{delivery.kind}' needs one")
         if delivery.suspect:
@@ -104,7 +104,7 @@ class Execution:
                 return Interrupted()
         deadline_s = time.monotonic() + limit_s
         running.renew_until_s = deadline_s
-        context = self.context(running, deadline_s)
+        context = self.context(running, binding, deadline_s)
         return await handle(
             binding, delivery.payload, context, running.scope, places.threads, places.deadlines
         )
@@ -137,15 +137,16 @@ class Execution:
                 )
                 return self._failed(delivery, binding, started_ms, late, Failure.of(late))
 
-    def context(self, running: Running, deadline_s: float = math.inf) -> Context:
+    def context(self, running: Running, binding: Binding, deadline_s: float = math.inf) -> Context:
         """What the handler of *running* is given besides its payload."""
         delivery = running.delivery
+        policy = binding.retry or self._policy
         return Context(
             job_id=delivery.id,
             kind=delivery.kind,
             queue=self._queue,
             attempt=delivery.attempt,
-            attempts_max=delivery.attempts_max,
+            attempts_max=policy.attempts_of(delivery.attempts_max),
             fence=delivery.fence,
             enqueued_ms=delivery.enqueued_ms,
             meta=delivery.meta,
@@ -161,11 +162,12 @@ class Execution:
         error: BaseException,
         failure: Failure,
     ) -> Outcome:
+        policy = binding.retry or self._policy
         decision = decide(
             error,
             delivery.attempt,
-            delivery.attempts_max,
-            binding.retry or self._policy,
+            policy.attempts_of(delivery.attempts_max),
+            policy,
             self._chance(),
             snoozes=delivery.snoozes,
         )

@@ -25,6 +25,8 @@ LINES_MAX = 320
 OPEN_TO_HANDLERS = {
     "consumers.errors",
     "consumers.handler",
+    "consumers.objects.bucket",
+    "consumers.objects.errors",
     "consumers.registry",
     "consumers.retry",
     "streams.cache",
