@@ -33,6 +33,9 @@ _SCHEDULING = ("timetable", "schedule", "suspend", "unschedule", "tick")
 #: and which of two results is the newer (`RedisCache.put_newest`).
 _KEPT = ("millstream:tile:*", "gradient:*", "millstream:order:*")
 
+#: Scripts that keep something for readers and belong to no job.
+CACHE_SCRIPTS = ("keep",)
+
 _LOOKING = (
     "time",
     "exists",
@@ -190,7 +193,8 @@ def rules(
 
 def cache_rules(*, selectors: bool = True) -> list[str]:
     """Further words for a user who keeps tiles and results on the same server: `RedisCache`."""
-    commands = sorted({"get", "mget", "psetex", "evalsha", *commands_of("keep")})
+    inside = {command for script in CACHE_SCRIPTS for command in commands_of(script)}
+    commands = sorted({"get", "mget", "psetex", "evalsha"} | inside)
     if selectors:
         return [_selector(commands, list(_KEPT))]
     return [*(f"+{command}" for command in commands), *(f"~{pattern}" for pattern in _KEPT)]

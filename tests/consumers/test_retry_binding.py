@@ -121,3 +121,17 @@ async def test_beyond_its_number_a_snooze_is_a_failed_attempt() -> None:
     assert (retried.verdict, retried.delay_ms) == (Verdict.RETRY, 120_000)
     assert retried.error == "Snooze: too early"
     assert (dead.verdict, dead.detail) == (Verdict.DEAD, "attempts used up")
+
+
+async def test_a_binding_may_say_how_often_a_job_runs_that_does_not_say_so_itself() -> None:
+    policy = RetryPolicy(attempts=5)
+
+    last = [await run(ValueError(), retry=policy, attempts=asked) for asked in (3, 1)]
+
+    assert [outcome.verdict for outcome in last] == [Verdict.RETRY, Verdict.DEAD]
+
+
+@pytest.mark.parametrize("attempts", [0, -1, 1001])
+def test_a_number_of_attempts_that_makes_no_sense_is_refused(attempts: int) -> None:
+    with pytest.raises(ValueError, match="attempts is 1 to 1000"):
+        RetryPolicy(attempts=attempts)

@@ -18,7 +18,8 @@ from consumers.handlers.gradients.errors import (
     StoreUnavailableError,
 )
 from consumers.handlers.gradients.settings import GradientSettings
-from consumers.objects import errors as objects
+from consumers.objects.errors import AccessRefusedError, ObjectMissingError, ObjectTooLargeError
+from consumers.objects.errors import StoreUnavailableError as NoAnswerError
 
 #: A larger file is refused before it is read.
 BYTES_MAX: Final = 50 * 1024 * 1024
@@ -87,13 +88,13 @@ class BucketPictures:
         bucket = await self._opened()
         try:
             return await bucket.get(key, bytes_max=BYTES_MAX)
-        except objects.ObjectMissingError as error:
+        except ObjectMissingError as error:
             raise PictureMissingError(key, error.where) from None
-        except objects.ObjectTooLargeError:
+        except ObjectTooLargeError:
             raise ImageTooLargeError(f"more than {_LIMIT}", _LIMIT) from None
-        except objects.AccessRefusedError as error:
+        except AccessRefusedError as error:
             raise StoreRefusedError(f"access_refused: {error}") from None
-        except objects.StoreUnavailableError as error:
+        except NoAnswerError as error:
             raise StoreUnavailableError(str(error), retry_after=error.retry_after) from None
 
     async def _opened(self) -> "_Readable":
