@@ -42,7 +42,8 @@ SYSTEMS: Mapping[str, System] = {
             "consumers.handlers.gradients.system",
             "palettes, gradients and blur placeholders of gallery images",
             variables={"GRADIENT_WORKER_CONCURRENCY": "concurrency"},
-            defaults={"concurrency": 2},
+            # Its children do not grow, and a new one costs as much as thirty pictures.
+            defaults={"concurrency": 2, "child_jobs_max": 1000},
         ),
     )
 }

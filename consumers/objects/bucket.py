@@ -41,7 +41,7 @@ _SERVER_ERROR = 500
 _MEANINGS = {
     "AccessDenied": "the access key has no right to do that",
     "InvalidAccessKeyId": "the access key is unknown there",
-    "SignatureDoesNotMatch": "the secret key is wrong",
+    "SignatureDoesNotMatch": "the secret key does not fit the access key",
     "NoSuchBucket": "the bucket does not exist",
 }
 
