@@ -126,8 +126,9 @@ def _plain(opened: Image.Image) -> Image.Image:
         return opened.convert("RGBA")
     if mode.startswith("I"):
         # 16 bits of grey; `convert` would cut them off where it should scale.
-        grey = np.asarray(opened).astype(np.float64) / 257
-        return Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8))
+        grey = np.clip(np.asarray(opened), 0, 65535).astype(np.uint16)
+        # A 257th, right to one step, without a number of more than 16 bits.
+        return Image.fromarray(((grey - (grey >> 8) + 128) >> 8).astype(np.uint8))
     if mode in {"RGB", "RGBA", "L", "CMYK"}:
         return opened
     if mode in {"1", "F"}:
@@ -154,7 +155,8 @@ def _in_srgb(picture: Image.Image, profile: bytes | None, said: list[str]) -> Im
 
 def _by_profile(colours: Image.Image, profile: bytes) -> Image.Image:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    if colours.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
+    # Where the header of a profile says what its colours are made of.
+    if colours.mode == "L" and profile[16:20] == b"RGB ":
         colours = colours.convert("RGB")
     converted = ImageCms.profileToProfile(colours, source, _SRGB, outputMode="RGB")
     return colours if converted is None else converted

@@ -96,7 +96,7 @@ def _histogram(picture: Image.Image) -> _Bins:
     total: Floats = np.bincount(number, weights, size).astype(np.float64)
     filled = np.flatnonzero(total)
     sums = [np.bincount(number, weights * pixels[:, each], size)[filled] for each in range(3)]
-    return _Bins(total[filled], np.stack(sums, axis=1))
+    return _Bins(total[filled], np.stack(sums, axis=1).astype(np.float64))
 
 
 def _cut(bins: _Bins) -> list[_Bins]:

@@ -283,3 +283,9 @@ def test_another_process_says_the_same_to_the_byte() -> None:
     }
 
     assert said == {orjson.dumps(gradient_of(data).to_json())}
+
+
+def test_greys_with_a_profile_of_colours_are_greys() -> None:
+    grey = saved(Image.new("L", (64, 48), 128), icc_profile=profile(ADOBE_RGB, ADOBE_GAMMA))
+
+    assert delta_e(primary(grey), by_profile((128, 128, 128), ADOBE_RGB, ADOBE_GAMMA)) < 1
