@@ -125,6 +125,12 @@ class Metrics:
             ["queue"],
             registry=self.registry,
         ).labels(queue)
+        self._paused = Gauge(
+            "millstream_levels_paused",
+            "Levels of the queue of which somebody lets nothing be taken; 4 is all of it.",
+            ["queue"],
+            registry=self.registry,
+        ).labels(queue)
         self._circuit_opened = Counter(
             "millstream_circuit_openings",
             "Times when the circuit opened.",
@@ -182,6 +188,10 @@ class Metrics:
         self._circuit.set(is_open)
         if is_open:
             self._circuit_opened.inc()
+
+    def paused(self, levels: int) -> None:
+        """So many levels are paused now."""
+        self._paused.set(levels)
 
     def retry_pushed(self, seconds: float) -> None:
         """A retry waits *seconds* longer than its policy says."""

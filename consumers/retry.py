@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from consumers.errors import PermanentError, RetryableError, Snooze
-from streams.job import ATTEMPTS_DEFAULT, ATTEMPTS_MAX
+from streams.backoff import Backoff
 
 #: So often a handler may put its job off (`Snooze`) without being charged an attempt.
 SNOOZES_MAX = 100
@@ -15,7 +16,7 @@ USED_UP = "attempts used up"
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Backoff):
     """Exponential backoff with jitter: 2 to 4 s, then 4 to 8, 8 to 16, ... up to ten minutes.
 
     The step of an attempt is `first * factor ** (attempt - 1)`, at most `cap`. The wait is
@@ -25,33 +26,14 @@ class RetryPolicy:
     the full jitter of https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/,
     which asks for the least work but may try again at once; with 0 there is no chance in it.
 
-    *attempts* is how often a job runs that does not say so itself; None leaves it at
-    `ATTEMPTS_DEFAULT`. A job that asks for just that number has not said so: the default is
-    not written into entries.
-
     Raises:
-        ValueError: a wait, a factor or a number that makes no sense.
+        ValueError: a wait or a factor that makes no sense.
     """
 
-    first: timedelta = timedelta(seconds=4)
-    factor: float = 2.0
-    cap: timedelta = timedelta(minutes=10)
-    jitter: float = 0.5
-    attempts: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.first < timedelta(0) or self.cap < timedelta(0):
-            raise ValueError(f"a wait is not negative, got {self.first} and {self.cap}")
-        if not (self.factor >= 1 and 0 <= self.jitter <= 1):
-            raise ValueError(
-                f"factor is 1 or more and jitter 0 to 1, got {self.factor} and {self.jitter}"
-            )
-        if self.attempts is not None and not 1 <= self.attempts <= ATTEMPTS_MAX:
-            raise ValueError(f"attempts is 1 to {ATTEMPTS_MAX}, got {self.attempts}")
-
-    def attempts_of(self, asked: int) -> int:
-        """How often a job may run whose entry says *asked*."""
-        return asked if self.attempts is None or asked != ATTEMPTS_DEFAULT else self.attempts
+    @classmethod
+    def of(cls, backoff: Backoff) -> Self:
+        """The policy that a job carries."""
+        return cls(backoff.first, backoff.factor, backoff.cap, backoff.jitter)
 
     def delay(self, attempt: int, chance: float, retry_after: timedelta | None = None) -> timedelta:
         """The wait after *attempt* (1 is the first) failed.

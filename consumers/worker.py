@@ -38,6 +38,7 @@ from consumers.shutdown import Shutdown, wind_down
 from consumers.supervisor.link import Link
 from consumers.version import millstream_version
 from consumers.vitals import Vitals
+from streams.clock import ServerClock
 from streams.connection import LOADING_MAX_S, connected
 from streams.keys import Keys
 from streams.server import Server
@@ -84,6 +85,7 @@ class Worker:
         self._heeds_signals = heeds_signals
         self._inflight = Inflight(settings.concurrency, solo_apart=children is not None)
         self._dues = Dues()
+        self._clock = ServerClock()
         self._health = Health()
         self._metrics = metrics or Metrics(
             settings.queue, frozenset(registry), settings.concurrency
@@ -226,6 +228,7 @@ class Worker:
             orphans,
             ground,
             self._dues,
+            self._clock,
             self._health,
             self._metrics,
             log,
@@ -293,7 +296,8 @@ class Worker:
         )
 
     def _execution(self, places: Places) -> Execution:
-        return Execution(self._registry, self._identity, self._keys.queue, self._policy, places)
+        who, queue = self._identity, self._keys.queue
+        return Execution(self._registry, who, queue, self._policy, places, clock=self._clock)
 
     def _serve_health(self, stack: AsyncExitStack) -> None:
         settings = self._settings

@@ -1,6 +1,6 @@
 """Asking for work from code without an event loop."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -9,11 +9,14 @@ from typing import Self, Unpack
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import JsonValue
 
-from producers.client import BatchReport, Producer
+from producers.batch import BatchReport
+from producers.blockingmanager import BlockingQueueManager
+from producers.client import Producer
 from producers.handle import JobHandle
 from producers.order import Options
 from producers.payloads.base import Payload
 from streams.cancel import Cancellation
+from streams.durability import FAST, Durability
 from streams.enqueue import Enqueued
 from streams.job import NewJob
 from streams.jobs import JobView
@@ -50,17 +53,35 @@ class BlockingProducer:
         """The queue that this producer sends to."""
         return self._jobs.queue
 
-    def enqueue(self, payload: Payload, **options: Unpack[Options]) -> Enqueued:
+    def enqueue(
+        self,
+        payload: Payload,
+        *,
+        wait: timedelta | None = None,
+        durability: Durability = FAST,
+        **options: Unpack[Options],
+    ) -> Enqueued:
         """Hand in one job; as `Producer.enqueue`."""
-        return self._portal.call(partial(self._jobs.enqueue, payload, **options))
+        send = partial(self._jobs.enqueue, payload, wait=wait, durability=durability, **options)
+        return self._portal.call(send)
 
-    def enqueue_many(self, jobs: Iterable[NewJob]) -> BatchReport:
+    def enqueue_many(
+        self,
+        jobs: Iterable[NewJob],
+        *,
+        wait: timedelta | None = None,
+        durability: Durability = FAST,
+        progress: Callable[[BatchReport], object] | None = None,
+    ) -> BatchReport:
         """Hand in any number of jobs; as `Producer.enqueue_many`.
 
-        *jobs* is read in the thread of the event loop: an iterator that waits holds up the
-        calls of other threads.
+        *jobs* is read and *progress* called in the thread of the event loop: an iterator
+        that waits holds up the calls of other threads.
         """
-        return self._portal.call(self._jobs.enqueue_many, jobs)
+        send = partial(
+            self._jobs.enqueue_many, jobs, wait=wait, durability=durability, progress=progress
+        )
+        return self._portal.call(send)
 
     def get(self, job_id: str) -> JobView:
         """Everything that is known of a job; as `Producer.get`."""
@@ -73,6 +94,10 @@ class BlockingProducer:
     def cancel(self, job_id: str) -> Cancellation:
         """End a job; as `Producer.cancel`."""
         return self._portal.call(self._jobs.cancel, job_id)
+
+    def manager(self) -> BlockingQueueManager:
+        """Whoever manages this queue; as `Producer.manager`."""
+        return BlockingQueueManager(self._portal, self._jobs.manager())
 
     def job(self, job_id: str) -> "BlockingJobHandle":
         """A handle for the job *job_id*; nothing is asked yet."""

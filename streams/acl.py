@@ -22,9 +22,9 @@ _CALL = re.compile(r"redis\.p?call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 
 _STREAMS = ("critical", "high", "normal", "low")
 _JOBS = ("job", "body", "history", "unique_key")
-_WORK = (*_STREAMS, "delayed", "dead", "cancel", "counters", "workers", *_JOBS)
+_WORK = (*_STREAMS, "delayed", "dead", "cancel", "counters", "stats", "workers", *_JOBS)
 _SCHEDULES = ("schedules", "schedule")
-_ALL = (*_WORK, *_SCHEDULES)
+_ALL = (*_WORK, "gate", *_SCHEDULES)
 #: The same key of two jobs.
 _ALIASES = {"last_job": "job"}
 #: What reads and changes schedules, and what fires them.
@@ -35,6 +35,8 @@ _KEPT = ("millstream:tile:*", "gradient:*", "millstream:order:*")
 
 #: Scripts that keep something for readers and belong to no job.
 CACHE_SCRIPTS = ("keep",)
+#: What lists jobs by their state.
+_LISTS = ("list_waiting", "list_running", "list_delayed", "list_records", "list_dead")
 
 _LOOKING = (
     "time",
@@ -90,7 +92,7 @@ ROLES = {
         Role(
             "producer",
             "enqueues, follows and cancels jobs with the Python client; keeps and runs schedules",
-            scripts=("enqueue", "cancel", "look", *_SCHEDULING),
+            scripts=("enqueue", "hurry", "cancel", "look", *_SCHEDULING),
             commands=("hget", "hmget", "exists", "wait", "smembers"),
             keys=("schedules",),
             caches=True,
@@ -118,7 +120,7 @@ ROLES = {
         Role(
             "observer",
             "looks: queues, jobs, schedules, why, doctor, dead letters; changes nothing",
-            scripts=("look", "why", "census", "timetable"),
+            scripts=("look", "why", "census", "timetable", *_LISTS),
             commands=_LOOKING,
             keys=_ALL,
             only_reads=True,
@@ -126,15 +128,19 @@ ROLES = {
         Role(
             "auditor",
             "looks and audits: sees the names of all keys of the server",
-            scripts=("look", "why", "census", "timetable", "places", "audit_window"),
+            scripts=("look", "why", "census", "timetable", "places", "audit_window", *_LISTS),
             commands=(*_LOOKING, "scan", "zscan", "sscan", "pttl"),
             keys=_ALL,
             only_reads=True,
         ),
         Role(
             "operator",
-            "looks, cancels, replays and purges; keeps schedules",
-            scripts=("look", "why", "census", "cancel", "replay", "purge", *_SCHEDULING),
+            "looks; pauses, drains and clears queues; ends, moves, replays jobs; keeps schedules",
+            scripts=(
+                *("look", "why", "census", "cancel", "reprioritise", "replay", "purge"),
+                *("pause", "drain", "clear", "remove", *_LISTS),
+                *_SCHEDULING,
+            ),
             commands=_LOOKING,
             keys=_ALL,
         ),

@@ -77,7 +77,7 @@ async def sweep(
         sent_s = time.monotonic()
         level, following, rows, now_ms = await server.run(
             _WINDOW,
-            keys=keys.streams,
+            keys={**keys.streams, "gate": keys.gate},
             args={
                 "level": level,
                 "cursor": cursor,
@@ -104,7 +104,8 @@ async def claim(
 ) -> Claimed:
     """Take over *lapsed* entries that nobody has renewed or claimed since they were seen.
 
-    Of suspects no more than *suspects_max* are taken; the others stay as they are.
+    Of suspects no more than *suspects_max* are taken; the others stay as they are, as does
+    what belongs to a paused level.
 
     A loss is charged to the job, except where its owner was nobody or *consumer* itself.
     The eighth loss of a suspect, which runs alone, is its end: cause `poison`.
@@ -121,6 +122,7 @@ async def claim(
             "dead": keys.dead,
             "cancel": keys.cancel,
             "counters": keys.counters,
+            "gate": keys.gate,
         },
         args={
             "consumer": consumer,

@@ -16,7 +16,7 @@ _PROMOTED = 1
 
 
 async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple[int, int | None]:
-    """Move up to `PROMOTE_MAX` due jobs into their streams.
+    """Move up to `PROMOTE_MAX` due jobs into their streams; end those that have expired.
 
     Returns how many were moved, and the milliseconds until the next one is due: 0 where
     more is due already, None where nothing waits.
@@ -37,7 +37,7 @@ async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple
             "dead": keys.dead,
             "counters": keys.counters,
         },
-        args={"dead_ttl_ms": retention.dead_ttl_ms},
+        args={"ended_ttl_ms": retention.ended_ttl_ms, "dead_ttl_ms": retention.dead_ttl_ms},
         rows=[_row(keys, name, slot) for name, slot in zip(names, slots, strict=True)],
     )
     moved = sum(code == _PROMOTED for code in codes)

@@ -7,8 +7,11 @@ StreamsError
 ├── EmbeddedServerError      no server binary was found, or it did not start
 ├── ScriptError              a script was called with other names than its header's
 ├── InvalidJobError          a job that must not be sent: id, size or limits
+├── DurabilityError          the server cannot say how safe a job is
 ├── QueueFullError           the queue holds as many jobs as it may
+├── QueueDrainingError       the queue takes no new jobs
 ├── UnknownJobError          no record of this job, now or any more
+├── ListingError             a list of jobs that there is not, or no place in one
 ├── UnknownScheduleError     no schedule of this name
 ├── ScheduleExistsError      another schedule has this name
 └── TooManySchedulesError    the queue holds as many schedules as it may
@@ -43,6 +46,10 @@ class InvalidJobError(StreamsError, ValueError):
     """Raised before anything is sent: names the field, its limit and what it got."""
 
 
+class DurabilityError(StreamsError):
+    """Raised before anything is sent when the server cannot say how safe a job is."""
+
+
 class QueueFullError(StreamsError):
     """Raised when a queue with a limit holds as many jobs as it may."""
 
@@ -53,6 +60,19 @@ class QueueFullError(StreamsError):
         super().__init__(
             f"the queue '{queue}' holds {length} jobs and may hold {length_max}: "
             "try again later, add workers, or raise the limit"
+        )
+
+
+class QueueDrainingError(StreamsError):
+    """Raised when a queue takes no new jobs, because somebody drains it."""
+
+    def __init__(self, queue: str, by: str, since_ms: int, since: str) -> None:
+        self.queue = queue
+        self.by = by
+        self.since_ms = since_ms
+        super().__init__(
+            f"the queue '{queue}' is closed to new jobs, it drains {since}: try again later, use "
+            f"another queue, or open it again (millstream queues reopen {queue})"
         )
 
 
@@ -67,6 +87,10 @@ class UnknownJobError(StreamsError):
             "it ended longer ago than records are kept, or it was sent by a plain XADD "
             "and has not run yet"
         )
+
+
+class ListingError(StreamsError, ValueError):
+    """Raised before anything is read: a state that has no list, a page or a cursor that is none."""
 
 
 class UnknownScheduleError(StreamsError):

@@ -1,12 +1,15 @@
 """Taking jobs: by priority, and waiting for the next one when there is none."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
 from streams.entry import decode_entry
+from streams.gate import levels_of
 from streams.job import Delivery, Token
 from streams.keys import GROUP, NOBODY, Keys
+from streams.priority import LEVELS, Priority
 from streams.scripts.loader import load
 from streams.server import Server
 
@@ -24,6 +27,10 @@ class Fetched(NamedTuple):
     deliveries: list[Delivery]
     due_in_ms: int | None
     """Until the next delayed job is due; None where none waits."""
+    paused: tuple[Priority, ...]
+    """Levels of which nothing is handed out."""
+    server_ms: int
+    """What the server's clock showed."""
 
 
 async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served: int) -> Fetched:
@@ -33,38 +40,54 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
     jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
-    due_in_ms, rows = await server.run(
+    due_in_ms, rows, paused, server_ms = await server.run(
         _FETCH,
-        keys={**keys.streams, "delayed": keys.delayed},
+        keys={**keys.streams, "delayed": keys.delayed, "gate": keys.gate},
         args={"consumer": consumer, "slots": min(slots, FETCH_MAX), "served": served},
     )
     deliveries = [
         delivery_of(consumer, level, entry, deliveries, fields)
         for level, entry, deliveries, fields in rows
     ]
-    return Fetched(deliveries, due_in_ms if due_in_ms >= 0 else None)
+    wait_ms = due_in_ms if due_in_ms >= 0 else None
+    return Fetched(deliveries, wait_ms, levels_of(paused), server_ms)
 
 
 async def wait_for_one(
-    client: Redis, keys: Keys, consumer: str, *, block_ms: int
+    client: Redis,
+    keys: Keys,
+    consumer: str,
+    *,
+    block_ms: int,
+    levels: Collection[Priority] = LEVELS,
 ) -> Delivery | None:
-    """Sleep until a job arrives, and take it; None after *block_ms*.
+    """Sleep until a job arrives in one of *levels*, and take it; None after *block_ms*.
 
     This is the wake-up of an idle consumer. A blocked read is served by whichever stream
     gets an entry first, so it says nothing about priority: fetch before waiting.
     Jobs that came into several streams since then are handed over together; all but the
-    most urgent one are handed back.
+    most urgent one are handed back, as are those of a level that was paused meanwhile.
     """
     names = list(keys.streams.values())
-    wanted: dict[Any, Any] = dict.fromkeys(names, ">")
-    reply: Any = await client.xreadgroup(GROUP, consumer, wanted, count=1, block=block_ms)
-    if not reply:
-        return None
-    (stream, [(entry, fields)]), *others = reply
-    for other, [(surplus, _)] in others:
-        await client.xclaim(other, GROUP, NOBODY, 0, [surplus], justid=True)
-    flat = [part for pair in fields.items() for part in pair]
-    return delivery_of(consumer, names.index(stream.decode()) + 1, entry, 1, flat)
+    wanted: dict[Any, Any] = {keys.stream(level): ">" for level in LEVELS if level in levels}
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.xreadgroup(GROUP, consumer, wanted, count=1, block=block_ms)
+        # Answered right after the read has ended: a pause that came in between is seen.
+        pipe.hget(keys.gate, "paused")
+        reply, held = await pipe.execute(raise_on_error=False)
+    for answer in (reply, held):
+        if isinstance(answer, Exception):
+            raise answer
+    paused = [level.level for level in levels_of(held)]
+    taken: Delivery | None = None
+    for stream, [(entry, fields)] in reply or ():
+        level = names.index(stream.decode()) + 1
+        if taken is None and level not in paused:
+            flat = [part for pair in fields.items() for part in pair]
+            taken = delivery_of(consumer, level, entry, 1, flat)
+        else:
+            await client.xclaim(stream, GROUP, NOBODY, 0, [entry], justid=True)
+    return taken
 
 
 def delivery_of(

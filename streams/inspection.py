@@ -6,13 +6,14 @@ exact, while the `lag` of XINFO is null or wrong after deletions.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from streams.gate import Gate, gate_of
 from streams.groups import GENERATION
 from streams.keys import GROUP, NOBODIES, Keys
 from streams.priority import LEVELS, Priority
@@ -70,6 +71,7 @@ class QueueReport:
     dead: int
     counters: Mapping[str, int]
     consumers: tuple[ConsumerReport, ...]
+    gate: Gate = field(default_factory=Gate)
 
     @property
     def undelivered(self) -> int:
@@ -107,6 +109,7 @@ class QueueReport:
                 "oldest_ms": self.oldest_ms,
                 "next_due_ms": self.next_due_ms,
                 "levels": self.levels,
+                **self.gate.as_json(),
                 "counters": dict(self.counters),
                 "consumers": self.consumers,
             },
@@ -134,7 +137,8 @@ async def inspect_queue(client: Redis, keys: Keys) -> QueueReport:
         pipe.zrange(keys.delayed, 0, 0, withscores=True)
         pipe.xlen(keys.dead)
         pipe.hgetall(keys.counters)
-        delayed, first, dead, counters = await pipe.execute()
+        pipe.hgetall(keys.gate)
+        delayed, first, dead, counters, gate = await pipe.execute()
     levels = [await _level(client, keys.stream(each), each, now_ms) for each in LEVELS]
     return QueueReport(
         queue=keys.queue,
@@ -150,6 +154,7 @@ async def inspect_queue(client: Redis, keys: Keys) -> QueueReport:
             if name != GENERATION.encode()
         },
         consumers=await _consumers(client, keys, now_ms),
+        gate=gate_of(gate),
     )
 
 

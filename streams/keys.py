@@ -77,9 +77,19 @@ class Keys:
         return self._key("counters")
 
     @property
+    def stats(self) -> str:
+        """Hash: a ring of sixty minutes, how many runs ended and how long they took."""
+        return self._key("stats")
+
+    @property
     def workers(self) -> str:
         """Hash of the consumers that live: name to who they are and their last beat."""
         return self._key("workers")
+
+    @property
+    def gate(self) -> str:
+        """Hash: which levels are paused, and whether the queue takes new jobs."""
+        return self._key("gate")
 
     @property
     def schedules(self) -> str:

@@ -18,6 +18,7 @@ from streams.errors import (
     TooManySchedulesError,
     UnknownScheduleError,
 )
+from streams.gate import stop_of
 from streams.job import ATTEMPTS_DEFAULT, NewJob
 from streams.keys import Keys
 from streams.scripts.loader import load
@@ -56,7 +57,7 @@ class StoredSchedule:
     """The id of the last job that it has asked for; empty before the first."""
     fired: int
     skipped: int
-    """Ticks that were left out because a job before them had not ended."""
+    """Ticks that were left out: a job before them had not ended, or the queue drained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Ticked(Enum):
     """Left out: the last job of the schedule has not ended."""
     TAKEN = 4
     """Left out: another job holds the unique key."""
+    CLOSED = 5
+    """Left out: the queue drains."""
 
 
 async def put_schedule(
@@ -210,13 +213,14 @@ async def fire(
 
     With *tick_ms* of its last tick it is a job beside the ticks. *overlap* False leaves it out
     while the last job has not ended. The text is the entry, or the id of the job that is there
-    instead.
+    instead, or says who drains the queue, when and why.
     """
     code, text = await server.run(
         _TICK,
         keys={
             **keys.streams,
             "counters": keys.counters,
+            "gate": keys.gate,
             "schedule": keys.schedule(seen.name),
             "last_job": keys.job(seen.job),
             "job": keys.job(job.id),
@@ -236,7 +240,8 @@ async def fire(
             "options": packed_options(job),
         },
     )
-    return Ticked(code), text.decode()
+    ticked = Ticked(code)
+    return ticked, str(stop_of(text)) if ticked is Ticked.CLOSED else text.decode()
 
 
 def require_name(name: str) -> None:

@@ -44,6 +44,8 @@ class Verdict(StrEnum):
     """Handed back unfinished (shutdown): deliverable at once, costs nothing."""
     CANCELLED = "cancelled"
     """Ended because somebody asked for it."""
+    EXPIRED = "expired"
+    """Not started, because its time was over: cancelled, with that cause."""
 
 
 class Settled(Enum):
@@ -72,6 +74,8 @@ class Outcome(NamedTuple):
     detail: bytes | str = ""
     attempt: bytes = b""
     delay_ms: int = 0
+    ran_ms: int = 0
+    """How long its handler ran; for the statistics."""
     error: str = ""
     """What failed, in one line: for logs, not for the record."""
 
@@ -129,6 +133,7 @@ async def settle(
             "dead": keys.dead,
             "cancel": keys.cancel,
             "counters": keys.counters,
+            "stats": keys.stats,
         },
         args={
             "consumer": consumer,
@@ -156,5 +161,6 @@ def _row(keys: Keys, outcome: Outcome) -> Row:
             outcome.detail,
             outcome.attempt,
             outcome.delay_ms,
+            outcome.ran_ms,
         ),
     )

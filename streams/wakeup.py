@@ -5,6 +5,8 @@ hears of. Told by the server to end, it answers as if its time was over: with no
 the job that came first.
 """
 
+from collections.abc import Collection
+
 import anyio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -12,6 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from streams.fetch import wait_for_one
 from streams.job import Delivery
 from streams.keys import Keys
+from streams.priority import LEVELS, Priority
 
 #: Between two tries to end a read that may not have begun at the server.
 TRY_AGAIN_S = 0.02
@@ -28,8 +31,10 @@ class Sleeper:
         self._connection: int | None = None
         self._sleeps = False
 
-    async def sleep(self, *, block_ms: int) -> Delivery | None:
-        """Wait for a job and take it; None after *block_ms*, or when woken.
+    async def sleep(
+        self, *, block_ms: int, levels: Collection[Priority] = LEVELS
+    ) -> Delivery | None:
+        """Wait for a job of *levels* and take it; None after *block_ms*, or when woken.
 
         Raises:
             RedisError: what the server or the network says.
@@ -38,7 +43,9 @@ class Sleeper:
             self._connection = await _number_of(self._reader)
         self._sleeps = True
         try:
-            return await wait_for_one(self._reader, self._keys, self._consumer, block_ms=block_ms)
+            return await wait_for_one(
+                self._reader, self._keys, self._consumer, block_ms=block_ms, levels=levels
+            )
         except BaseException:
             # The next read is over a connection of another number.
             self._connection = None

@@ -17,15 +17,18 @@ from consumers.metrics import Metrics
 from consumers.orphans import Orphans
 from consumers.outage import Outage
 from consumers.pool import Pool
+from streams.clock import ServerClock
 from streams.fetch import FETCH_MAX, fetch
 from streams.job import Delivery
 from streams.keys import Keys
+from streams.priority import LEVELS, Priority
 from streams.server import Server
 from streams.trouble import is_group_lost, is_read_only
 from streams.wakeup import Sleeper
 
 #: How long an idle worker sleeps in a read. A job that was handed back wakes nobody, so
-#: this is also the longest that it waits for an idle worker; under a second is promised.
+#: this is also the longest that it waits for an idle worker; under a second is promised. So
+#: is the end of a pause.
 BLOCK_MS = 900
 #: A read that is not answered so long after its end has lost its connection.
 READ_TIMEOUT_S = BLOCK_MS / 1000 + 2.0
@@ -49,6 +52,7 @@ class Fetcher:
         orphans: Orphans,
         ground: Ground,
         dues: Dues,
+        clock: ServerClock,
         health: Health,
         metrics: Metrics,
         log: Logger,
@@ -61,11 +65,14 @@ class Fetcher:
         self._orphans = orphans
         self._ground = ground
         self._dues = dues
+        self._clock = clock
         self._health = health
         self._outage = Outage(
             "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
         )
         self._served = 0
+        self._paused: tuple[Priority, ...] = ()
+        self._metrics, self._log = metrics, log
         self._loop = asyncio.get_running_loop()
 
     async def run(self, pool: Pool, stopping: anyio.Event) -> None:
@@ -120,18 +127,26 @@ class Fetcher:
                     # One comes at most. The claimer may have the other slots meanwhile.
                     self._inflight.release(slots - 1)
                     slots = 1
-                    deliveries = await self._sleep()
+                    deliveries = await self._sleep(stopping)
                 self._start(deliveries, pool)
         finally:
             self._inflight.release(slots)
 
     async def _fetch(self, slots: int) -> list[Delivery]:
-        deliveries, due_in_ms = await fetch(
+        found = await fetch(
             self._server, self._keys, self._consumer, slots=slots, served=self._served
         )
-        self._served += len(deliveries)
-        self._dues.heard(due_in_ms)
-        return deliveries
+        self._served += len(found.deliveries)
+        self._dues.heard(found.due_in_ms)
+        self._clock.heard(found.server_ms)
+        self._hear_of_pause(found.paused)
+        return found.deliveries
+
+    def _hear_of_pause(self, paused: tuple[Priority, ...]) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            self._metrics.paused(len(paused))
+            self._log.info("queue_paused" if paused else "queue_resumed", levels=[*paused])
 
     def _start(self, deliveries: list[Delivery], pool: Pool) -> None:
         if deliveries:
@@ -139,8 +154,14 @@ class Fetcher:
         for delivery in deliveries:
             pool.start(delivery)
 
-    async def _sleep(self) -> list[Delivery]:
-        one = await self._sleeper.sleep(block_ms=BLOCK_MS)
+    async def _sleep(self, stopping: anyio.Event) -> list[Delivery]:
+        """Until a job comes; of what is paused nothing is read, or it would be taken."""
+        levels = [level for level in LEVELS if level not in self._paused]
+        if not levels:
+            with anyio.move_on_after(BLOCK_MS / 1000):
+                await stopping.wait()
+            return []
+        one = await self._sleeper.sleep(block_ms=BLOCK_MS, levels=levels)
         self._served += one is not None
         return [one] if one else []
 

@@ -2,12 +2,11 @@
 
 import typer
 
-from producers.cli import dead, jobs, schedules
+from producers.cli import dead, jobs, queues, schedules
 from producers.cli.acl import acl
 from producers.cli.audit import audit_
 from producers.cli.doctor import doctor
 from producers.cli.groups import CommandGroups
-from producers.cli.queues import queues
 from producers.cli.scheduler import scheduler
 from producers.cli.schema import schema
 from producers.cli.why import why
@@ -23,13 +22,13 @@ def new_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_help_without_command)
-    app.command()(queues)
     app.command()(why)
     app.command()(doctor)
     app.command("audit")(audit_)
     app.command()(acl)
     app.command()(schema)
     app.command()(scheduler)
+    app.add_typer(queues.app, name="queues")
     app.add_typer(schedules.app, name="schedules")
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(dead.app, name="dead")

@@ -31,7 +31,6 @@ Since = Annotated[str | None, typer.Option(help="Died at or after: `2h` ago, `20
 Until = Annotated[str | None, typer.Option(help="Died at or before: the same.")]
 Words = Annotated[str, typer.Option("--text", help="With these words in error, payload or id.")]
 Everything = Annotated[bool, typer.Option("--all", help="All dead letters there are now.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
 

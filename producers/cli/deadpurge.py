@@ -20,13 +20,12 @@ from producers.cli.deadoptions import (
     Since,
     Until,
     Words,
-    Yes,
     letter_filter,
     require_choice,
 )
 from producers.cli.exportfile import exported_letters
 from producers.cli.letters import Found, choose
-from producers.cli.options import DEFAULT_URL, AsJson, QueueName, RedisUrl
+from producers.cli.options import DEFAULT_URL, AsJson, QueueName, RedisUrl, Yes
 from producers.cli.output import write_json
 from producers.cli.session import visit
 from streams.dead import PAGE, purge, still_there

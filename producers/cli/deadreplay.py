@@ -21,13 +21,12 @@ from producers.cli.deadoptions import (
     Since,
     Until,
     Words,
-    Yes,
     letter_filter,
     require_choice,
 )
 from producers.cli.editor import checked, edited_payload, payload_from
 from producers.cli.letters import Choice, Found, choose
-from producers.cli.options import DEFAULT_URL, AsJson, QueueName, RedisUrl
+from producers.cli.options import DEFAULT_URL, AsJson, QueueName, RedisUrl, Yes, level_of
 from producers.cli.output import write_json
 from producers.cli.rerun import Rerun, Tally, rehearse
 from producers.cli.session import visit
@@ -101,7 +100,7 @@ def replay_(
         limit=limit,
         open_editor=edit,
         payload=payload,
-        priority=_priority(priority),
+        priority=None if priority is None else level_of(priority),
         attempts=attempts,
         pace=Pace(rate_per_s(rate)) if rate is not None else None,
         by=by,
@@ -118,15 +117,6 @@ def replay_(
         typer.echo(f"{tally.done} {would}replayed{'; nothing was changed' if dry_run else ''}")
     if tally.left:
         raise CommandError(f"{tally.left} of the dead letters {were} left as they are; see above")
-
-
-def _priority(word: str | None) -> Priority | None:
-    if word is None:
-        return None
-    try:
-        return Priority.of(int(word) if word.isdecimal() else word)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 async def _carry_out(order: _Order) -> Tally:

@@ -1,4 +1,4 @@
-"""`millstream jobs`: the story of one job."""
+"""`millstream jobs`: lists of jobs, the story of one, and changing it."""
 
 import time
 from typing import Annotated
@@ -12,6 +12,8 @@ from rich.text import Text
 
 from producers.cli.boundary import CommandError
 from producers.cli.history import history
+from producers.cli.jobchanges import cancel_, remove_, reprioritise_
+from producers.cli.joblist import list_
 from producers.cli.options import DEFAULT_URL, AsJson, QueueName, RedisUrl
 from producers.cli.output import cell, new_console, write_json
 from producers.cli.session import chosen_queues, visit
@@ -26,12 +28,22 @@ from streams.state import State
 #: The queue that is asked first: its jobs are what the quick start makes.
 FIRST_QUEUE = "tiles"
 
-app = typer.Typer(help="What became of a job.", no_args_is_help=False, add_completion=False)
+app = typer.Typer(
+    help="Lists of jobs, what became of one, and changing it.",
+    no_args_is_help=False,
+    add_completion=False,
+)
 
 
 @app.callback()
 def jobs() -> None:
-    """What became of a job."""
+    """Lists of jobs, what became of one, and changing it."""
+
+
+app.command("list")(list_)
+app.command("cancel")(cancel_)
+app.command("remove")(remove_)
+app.command("reprioritise")(reprioritise_)
 
 
 @app.command()

@@ -1,16 +1,20 @@
 """`millstream queues`: what waits, what runs, and who runs it."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
+from typer.core import TyperGroup
 
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
 from producers.cli.output import cell, new_console, new_table, write_json
+from producers.cli.queueclear import clear_
+from producers.cli.queuegate import drain, pause, reopen, resume
+from producers.cli.queuestats import stats
 from producers.cli.session import chosen_queues, label, visit
 from producers.cli.text import age
 from streams.inspection import ConsumerReport, QueueReport, inspect_queue
@@ -21,7 +25,39 @@ from streams.server import Server
 SILENT_MS = 10_000
 
 
-def queues(
+class _ShowUnlessNamed(TyperGroup):
+    """`queues` and `queues NAME` show; only the name of a command is one.
+
+    A queue that is called like a command is shown by `queues show NAME`.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command in front where none is named."""
+        first = args[0] if args else ""
+        is_named = first in self.commands or first in {"--help", "-h"}
+        return list(super().parse_args(ctx, args if is_named else ["show", *args]))
+
+
+app = typer.Typer(
+    cls=_ShowUnlessNamed,
+    help="What waits, runs and died, queue by queue; stopping and emptying one.",
+    add_completion=False,
+)
+app.command("pause")(pause)
+app.command("resume")(resume)
+app.command("drain")(drain)
+app.command("reopen")(reopen)
+app.command("clear")(clear_)
+app.command("stats")(stats)
+
+
+@app.callback()
+def queues() -> None:
+    """What waits, runs and died, queue by queue; stopping and emptying one."""
+
+
+@app.command()
+def show(
     name: Annotated[
         str | None, typer.Argument(help="Only this queue, with its levels and counters.")
     ] = None,
@@ -33,7 +69,7 @@ def queues(
     redis_url: RedisUrl = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show what waits, what runs, and who runs it."""
+    """Show what waits, what runs, and who runs it (also without the word `show`)."""
     if as_json and watch_s is not None:
         raise typer.BadParameter("--json shows one look: leave out --watch")
     if watch_s is None:
@@ -72,7 +108,7 @@ async def _reports(server: Server, name: str | None) -> list[QueueReport]:
 def _page(reports: Sequence[QueueReport], *, in_full: bool) -> RenderableType:
     if not reports:
         return Text("There are no queues on this Redis yet.")
-    parts: list[RenderableType] = [_overview(reports)]
+    parts: list[RenderableType] = [_overview(reports), *_stops(reports)]
     if in_full:
         parts += [_levels(report) for report in reports]
     if any(report.consumers for report in reports):
@@ -98,6 +134,15 @@ def _overview(reports: Sequence[QueueReport]) -> RenderableType:
             str(len(report.consumers)),
         )
     return table
+
+
+def _stops(reports: Sequence[QueueReport]) -> list[RenderableType]:
+    """A line for each queue of which something is stopped."""
+    return [
+        cell(f"  {label(each.queue, each.partition)}: {each.gate}\n", "yellow")
+        for each in reports
+        if str(each.gate)
+    ]
 
 
 def _levels(report: QueueReport) -> RenderableType:

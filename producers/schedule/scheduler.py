@@ -140,6 +140,8 @@ def _told(name: str, ticked: Ticked, job_id: str, text: str) -> str:
             return f"{name}: {job_id} is left out, {text} has not ended"
         case Ticked.TAKEN:
             return f"{name}: {job_id} is left out, {text} holds its unique key"
+        case Ticked.CLOSED:
+            return f"{name}: {job_id} is left out, the queue drains {text}"
         case Ticked.EXISTS:
             return f"{name}: {job_id} was enqueued before"
         case _:

@@ -31,6 +31,7 @@ SERVER_CHECKS: Sequence[Callable[[Vitals], Finding]] = (
 QUEUE_CHECKS: Sequence[Callable[[QueueVitals], Finding]] = (
     queue.groups,
     queue.workers,
+    queue.gate,
     queue.claiming,
     queue.waiting,
     queue.delayed,

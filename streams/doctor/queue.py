@@ -31,7 +31,10 @@ LETTERS_WORRY = 10_000
 
 #: Counters of what takes an entry out of a stream. A dead or cancelled job may have been
 #: a delayed one: counted too, so that nobody is accused wrongly.
-_LEAVING = ("completed", "cancelled", "dead", "retried", "parked", "crashed", "snoozed")
+_LEAVING = (
+    *("completed", "cancelled", "dead", "retried", "parked", "crashed", "snoozed"),
+    *("reprioritised", "removed"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,26 @@ def workers(vitals: QueueVitals) -> Finding:
     return fine("workers", f"{len(vitals.live)} live", vitals.queue)
 
 
+def gate(vitals: QueueVitals) -> Finding:
+    """Nothing is stopped that was forgotten."""
+    if said := str(vitals.report.gate):
+        return Finding(
+            "gate",
+            Severity.WARN,
+            said,
+            f"`millstream queues resume {vitals.keys.queue}` ends a pause, `millstream queues "
+            f"reopen {vitals.keys.queue}` a draining",
+            vitals.queue,
+        )
+    return fine("gate", "nothing is paused, new jobs are taken", vitals.queue)
+
+
 def claiming(vitals: QueueVitals) -> Finding:
-    """What silent consumers had is taken over."""
+    """What silent consumers had is taken over, except while it is paused."""
+    if vitals.report.gate.paused:
+        return fine(
+            "claiming", "what lost consumers had waits for the end of a pause", vitals.queue
+        )
     lost = [
         each
         for each in vitals.report.consumers
@@ -160,7 +181,8 @@ def claiming(vitals: QueueVitals) -> Finding:
 def waiting(vitals: QueueVitals) -> Finding:
     """Jobs do not wait for ever beside workers that live."""
     oldest_ms = vitals.report.oldest_ms
-    if oldest_ms is not None and oldest_ms > WAIT_WORRY_MS and vitals.live:
+    is_paused = bool(vitals.report.gate.paused)
+    if oldest_ms is not None and oldest_ms > WAIT_WORRY_MS and vitals.live and not is_paused:
         return Finding(
             "waiting",
             Severity.WARN,

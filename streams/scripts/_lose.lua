@@ -10,7 +10,9 @@ local SUSPECT_LOSSES, SOLO_LOSSES_MAX, ALONE_LOSSES_MAX = 2, 2, 8
 -- The losses of the job whose record says that it is at `entry`. Anybody may send two
 -- entries with one id: the record belongs to the first that had one written, and the other
 -- is a twin, whose run counts and whose end does not. A record with this very token is no
--- other's: a script that recorded it was broken off before it had removed the entry.
+-- other's: a script that recorded it was broken off before it had removed the entry. Every
+-- script that writes a history says `losses` too, so that where there are none on record,
+-- not even 0, there is no history.
 local function losses_of(job, entry, token)
   local known = redis.call('HMGET', job, 'state', 'entry', 'losses', 'solo', 'token')
   local mine = token ~= nil and known[5] == token
@@ -19,7 +21,7 @@ local function losses_of(job, entry, token)
   end
   return {
     losses = tonumber(known[3] or '0'), solo = tonumber(known[4] or '0'), mine = mine,
-    has_record = known[1] ~= false,
+    has_record = known[1] ~= false, has_past = known[3] ~= false,
   }
 end
 

@@ -1,7 +1,7 @@
 -- Ends a job that waits, or asks the consumer that runs it to end it.
 -- keys: critical high normal low delayed cancel counters job body history unique_key
 -- args: id unique ended_ttl_ms
--- include: _levels _now _pending _leave
+-- include: _levels _now _pending _leave _withdraw
 -- returns: 0 no record, 1 cancelled, 2 asked its consumer, 3 had ended before
 local UNKNOWN, CANCELLED, ASKED, ENDED = 0, 1, 2, 3
 local record = redis.call('HMGET', job, 'state', 'priority', 'entry')
@@ -26,12 +26,7 @@ if state == 'ready' and stream and entry and entry ~= '' then
   end
 end
 
-redis.call('HSET', job, 'state', 'cancelled', 'ended_ms', now_ms())
-redis.call('PEXPIRE', job, ended_ttl_ms)
-redis.call('PEXPIRE', history, ended_ttl_ms)
-open_slot(unique_key, unique, id)
--- Somebody may have asked before, of a consumer that has lost the job since.
-redis.call('SREM', cancel, id)
+withdraw(job, history, unique_key, id, unique)
 if is_delayed then
   redis.call('DEL', body)
   redis.call('ZREM', delayed, id)

@@ -4,9 +4,10 @@
 -- becomes a dead letter, as does a job that cost too many consumers their life while it
 -- ran alone. Of suspects no more are taken than can run alone; the others are left as they
 -- are, with nothing charged, for whoever has room for them.
--- keys: critical high normal low dead cancel counters | job history unique_key
+-- Of a paused level nothing is taken: its jobs wait for the end of the pause, lost ones too.
+-- keys: critical high normal low dead cancel counters gate | job history unique_key
 -- args: consumer lease_ms dead_ttl_ms suspects_max | level entry owner deliveries since_ms id unique
--- include: _levels _now _pending _fields _history _leave _bury _lose _outlive _pass_oom
+-- include: _levels _now _pending _fields _history _leave _bury _lose _outlive _pass_oom _gate
 -- flags: allow-oom
 -- returns: a row an entry {code}: 0 not lapsed any more, 1 claimed + deliveries, losses, fields, 2 dead, 3 a suspect, left
 local GONE, CLAIMED, DEAD, LEFT = 0, 1, 2, 3
@@ -23,7 +24,7 @@ end
 for i = 1, rows do
   local level, entry, owner, deliveries, since_ms = row_args(i)
   local row = pending_row(LEVELS[tonumber(level)], entry)
-  if row and row[2] == owner and row[4] == tonumber(deliveries)
+  if row and not is_paused(level) and row[2] == owner and row[4] == tonumber(deliveries)
     and (is_nobody(owner) or is_lapsed(row, since_ms)) then
     lapsed[i] = row
   end

@@ -2,16 +2,18 @@
 -- or of one, from the most urgent level down. Reads only; the claim itself is a second call,
 -- so that it can declare the records it writes. A window ends early where it has found
 -- much: the bodies are read.
--- keys: critical high normal low
+-- Of a paused level nothing is shown, except to whoever asks for what one owner has.
+-- keys: critical high normal low gate
 -- args: level cursor count lapsed_max bytes_max lease_ms owner
--- include: _levels _now _fields
+-- include: _levels _now _fields _gate
 -- returns: {next level (0 at the end), next cursor, rows {level, entry, owner, idle_ms, deliveries, id, unique}, now ms}
 local now = now_ms()
 local left = tonumber(count)
 local lapsed, bytes = {}, 0
 
-local function window_of(stream, from)
-  local found
+local function window_of(number, from)
+  local stream, found = LEVELS[number], nil
+  if owner == '' and is_paused(number) then return {} end
   if owner == '' then
     found = redis.pcall('XPENDING', stream, GROUP, from, '+', left)
   else
@@ -32,7 +34,7 @@ local function look_at(number, row)
 end
 
 for number = tonumber(level), #LEVELS do
-  local window = window_of(LEVELS[number], cursor)
+  local window = window_of(number, cursor)
   for _, row in ipairs(window) do
     left = left - 1
     if not look_at(number, row) or left == 0 then return { number, '(' .. row[1], lapsed, now } end

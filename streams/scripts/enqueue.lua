@@ -1,14 +1,16 @@
 -- Accepts jobs: each goes into its stream, or waits when its time is still to come.
 -- A job whose id has a record, or whose unique slot is taken, is not accepted again; the
--- answer names the job that is there, so that a repeated call changes nothing.
--- keys: critical high normal low delayed counters | job body unique_key
+-- answer names the job that is there, so that a repeated call changes nothing, and its level
+-- where that is known.
+-- keys: critical high normal low delayed counters gate | job body unique_key
 -- args: length_max attempts_default | id level kind payload options
 -- include: _levels _now _add
--- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id, 4 unique slot taken + id, 5 full + length
-local READY, DELAYED, EXISTS, TAKEN, FULL = 1, 2, 3, 4, 5
+-- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id + level, 4 unique slot taken + id, 5 full + length, 6 the queue drains + who began it, when and why
+local READY, DELAYED, EXISTS, TAKEN, FULL, CLOSED = 1, 2, 3, 4, 5, 6
 local now = now_ms()
 local limit = tonumber(length_max)
 local length = 0
+local draining = redis.call('HGET', gate, 'draining')
 if limit > 0 then
   length = redis.call('ZCARD', delayed)
   for _, stream in ipairs(LEVELS) do length = length + redis.call('XLEN', stream) end
@@ -18,12 +20,14 @@ local answers, accepted, slots, wishes, new = {}, {}, {}, {}, {}
 for i = 1, rows do
   local job, _, unique_key = row_keys(i)
   local id, _, _, _, options = row_args(i)
-  local wish = wish_of(options)
+  local wish = wish_of(options, now)
   local holder = wish.unique and (slots[wish.unique] or redis.call('GET', unique_key))
   if accepted[id] or redis.call('EXISTS', job) == 1 then
-    answers[i] = { EXISTS, id }
+    answers[i] = { EXISTS, id, redis.call('HGET', job, 'priority') or '' }
   elseif holder then
     answers[i] = { TAKEN, holder }
+  elseif draining then
+    answers[i] = { CLOSED, draining }
   elseif limit > 0 and length >= limit then
     answers[i] = { FULL, tostring(length) }
   else

@@ -8,9 +8,10 @@
 -- returns: {code, text}: 0 no such dead letter, 1 ready + entry, 2 the job is live + state, 3 its body was lost, 4 its unique slot is taken + holder
 local UNKNOWN, READY, LIVE, BODY_LOST, TAKEN = 0, 1, 2, 3, 4
 -- What a dead letter carries beside the body; none of it belongs into the new entry.
--- Nor do the counts of the run that died.
+-- Nor do the counts of the run that died, nor when it was to be begun.
 local OF_LETTER = {
   priority = true, entry = true, cause = true, died_ms = true, losses = true, history = true, snoozes = true,
+  expires_ms = true,
 }
 
 local letter = fields_of(dead, dead_entry)

@@ -1,9 +1,9 @@
 -- Ends deliveries. Each outcome is recorded together with the acknowledgement, or not at
 -- all, and only while the delivery is still this consumer's. New place first, old place
 -- last: should the server stop between two writes, a job is twice rather than never.
--- keys: critical high normal low delayed dead cancel counters | job history body unique_key
--- args: consumer lease_ms ended_ttl_ms dead_ttl_ms | level entry deliveries id kind unique outcome detail attempt delay_ms
--- include: _levels _now _pending _fields _history _leave _bury _lose _pass_oom
+-- keys: critical high normal low delayed dead cancel counters stats | job history body unique_key
+-- args: consumer lease_ms ended_ttl_ms dead_ttl_ms | level entry deliveries id kind unique outcome detail attempt delay_ms ran_ms
+-- include: _levels _now _pending _fields _history _leave _bury _lose _runs _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not yours any more, 1 recorded, 2 recorded by you before, 3 a twin
 local LOST, RECORDED, REPEATED, TWIN = 0, 1, 2, 3
@@ -11,6 +11,22 @@ local now = now_ms()
 
 local function token_of(entry, deliveries)
   return entry .. '|' .. consumer .. '|' .. deliveries
+end
+
+-- What this consumer has in a stream, from its oldest on: one look for all rows, and what
+-- lies beyond it is looked for alone.
+local held = {}
+local function look_at(level)
+  local found = redis.pcall('XPENDING', LEVELS[level], GROUP, '-', '+', 2 * rows, consumer)
+  held[level] = {}
+  for _, row in ipairs(found) do held[level][row[1]] = row[4] end
+end
+
+local function is_mine(level, entry, deliveries)
+  if not held[level] then look_at(level) end
+  local count = held[level][entry]
+  if count then return count == tonumber(deliveries) end
+  return owned(LEVELS[level], entry, consumer, deliveries)
 end
 
 local answers, seen = {}, {}
@@ -21,7 +37,7 @@ for i = 1, rows do
   local delivery = level .. token
   if seen[delivery] then
     answers[i] = seen[delivery]
-  elseif not owned(LEVELS[tonumber(level)], entry, consumer, deliveries) then
+  elseif not is_mine(tonumber(level), entry, deliveries) then
     answers[i] = redis.call('HGET', job, 'token') == token and REPEATED or LOST
   end
   seen[delivery] = answers[i] or REPEATED
@@ -40,7 +56,16 @@ local function leave_for_good(row)
   leave(row.stream, row.entry)
 end
 
--- A job that was sent by a plain XADD and has run well at once has no record so far.
+-- Most entries have nothing that waits for their end: those of a stream go together.
+local leaving = { {}, {}, {}, {} }
+local function leave_together()
+  for level, entries in ipairs(leaving) do
+    if entries[1] then leave(LEVELS[level], unpack(entries)) end
+  end
+end
+
+-- A job that was sent by a plain XADD and has run well at once has no record so far, and
+-- one that has run for the first time no history.
 local function complete(row)
   if not row.count.has_record then
     redis.call('HSET', row.job, 'id', row.id, 'kind', row.kind, 'priority', LEVEL_NAMES[row.level])
@@ -48,13 +73,16 @@ local function complete(row)
   redis.call('HSET', row.job, 'state', 'completed', 'result', row.detail,
     'last_attempt', row.attempt, 'ended_ms', now, 'entry', '', 'token', row.token)
   redis.call('PEXPIRE', row.job, ended_ttl_ms)
-  redis.call('PEXPIRE', row.history, ended_ttl_ms)
+  if row.count.has_past then redis.call('PEXPIRE', row.history, ended_ttl_ms) end
   open_slot(row.unique_key, row.unique, row.id)
-  leave_for_good(row)
+  if row.wanted then leave_for_good(row) else table.insert(leaving[row.level], row.entry) end
   count('completed')
+  note_run('completed', row.ran_ms)
 end
 
-local function cancelled(row)
+-- Of a job that nobody has asked the end of, the record says why it ended.
+local function cancelled(row, cause)
+  if cause then redis.call('HSET', row.job, 'cause', cause) end
   redis.call('HSET', row.job, 'state', 'cancelled', 'id', row.id, 'kind', row.kind,
     'priority', LEVEL_NAMES[row.level], 'last_attempt', row.attempt, 'ended_ms', now,
     'entry', '', 'token', row.token)
@@ -69,6 +97,7 @@ local function buried(row, fields, cause)
   bury(row, fields, cause)
   leave_for_good(row)
   count('dead')
+  note_run('failed', row.ran_ms)
 end
 
 -- A retry is charged as an attempt. A parked job is not, because nobody has tried it, nor
@@ -97,6 +126,7 @@ local function postponed(row, how)
   redis.call('ZADD', delayed, due, row.id)
   leave(row.stream, row.entry)
   count(how)
+  if how == 'retried' or how == 'crashed' then note_run('failed', row.ran_ms) end
 end
 
 -- The process that ran this job alone has died of it. What was charged for this delivery
@@ -118,7 +148,8 @@ local function released(row)
   if not has_body(row.stream, row.entry) then return buried(row, nil, 'body lost') end
   remember(row.history, row.attempt)
   redis.call('HSET', row.job, 'state', 'ready', 'id', row.id, 'kind', row.kind,
-    'priority', LEVEL_NAMES[row.level], 'entry', row.entry, 'unique', row.unique, 'token', row.token)
+    'priority', LEVEL_NAMES[row.level], 'losses', row.count.losses,
+    'entry', row.entry, 'unique', row.unique, 'token', row.token)
   redis.call('HINCRBY', row.job, 'released', 1)
   redis.call('HDEL', row.job, 'progress', 'progress_ms')
   local owner = nobody_for(row.count)
@@ -133,7 +164,7 @@ local function twin_ended(row, outcome)
     redis.call('XCLAIM', row.stream, GROUP, NOBODY, 0, row.entry, 'IDLE', lease_ms, 'JUSTID')
     return
   end
-  if outcome ~= 'completed' and outcome ~= 'cancelled' then
+  if outcome ~= 'completed' and outcome ~= 'cancelled' and outcome ~= 'expired' then
     local fields = fields_of(row.stream, row.entry)
     local cause = outcome == 'dead' and row.detail or 'it may not be tried again'
     bury(row, fields, fields and 'duplicate id: ' .. cause or 'body lost')
@@ -150,11 +181,11 @@ for i = 1, rows do
     if answers[i] == LOST then count('fenced') end
   else
     local job, history, body, unique_key = row_keys(i)
-    local level, entry, deliveries, id, kind, unique, outcome, detail, attempt, delay_ms = row_args(i)
+    local level, entry, deliveries, id, kind, unique, outcome, detail, attempt, delay_ms, ran_ms = row_args(i)
     local row = {
       job = job, history = history, body = body, unique_key = unique_key,
       level = tonumber(level), stream = LEVELS[tonumber(level)], entry = entry, id = id, kind = kind,
-      unique = unique, detail = detail, attempt = attempt, delay_ms = tonumber(delay_ms),
+      unique = unique, detail = detail, attempt = attempt, delay_ms = tonumber(delay_ms), ran_ms = tonumber(ran_ms),
       token = token_of(entry, deliveries), count = losses_of(job, entry, token_of(entry, deliveries)),
     }
     -- Whoever asked for the end of a job was told that its consumer would see to it: the
@@ -168,6 +199,9 @@ for i = 1, rows do
     elseif row.count.twin then twin_ended(row, outcome)
     elseif outcome == 'completed' then complete(row)
     elseif outcome == 'cancelled' then cancelled(row)
+    elseif outcome == 'expired' then
+      cancelled(row, 'expired')
+      count('expired')
     elseif outcome == 'retry' then postponed(row, 'retried')
     elseif outcome == 'parked' then postponed(row, 'parked')
     elseif outcome == 'snoozed' then postponed(row, 'snoozed')
@@ -180,5 +214,7 @@ for i = 1, rows do
     answers[i] = row.count.twin and TWIN or RECORDED
   end
 end
+leave_together()
+write_runs(now)
 for name, number in pairs(counts) do redis.call('HINCRBY', counters, name, number) end
 return answers

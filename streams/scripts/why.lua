@@ -1,10 +1,10 @@
 -- What explains where one job is, in one answer. Reads only.
 -- `at_level` and `at_entry` say where to look for a job that has no record.
--- keys: critical high normal low delayed cancel workers job history body unique_key
+-- keys: critical high normal low delayed cancel workers gate job history body unique_key
 -- args: id at_level at_entry
 -- include: _levels _now _pending _fields _delivered
 -- flags: no-writes
--- returns: {now ms, record, last attempts, ttl ms, delayed score, has body, cancel asked, slot's holder, {entry, level, fields, pending row, has entry, stranded}, {ahead, counted to the end}, levels, consumers, workers}
+-- returns: {now ms, record, last attempts, ttl ms, delayed score, has body, cancel asked, slot's holder, {entry, level, fields, pending row, has entry, stranded}, {ahead, counted to the end}, levels, consumers, workers, gate}
 local HISTORY_ROWS = 5
 local HANDED_BACK_MAX = 100
 -- Counting reads bodies: it ends after so many entries, or so many bytes of payload.
@@ -82,5 +82,5 @@ return {
   now_ms(), record, redis.call('LRANGE', history, -HISTORY_ROWS, -1), redis.call('PTTL', job),
   redis.call('ZSCORE', delayed, id) or '', redis.call('EXISTS', body),
   redis.call('SISMEMBER', cancel, id), redis.call('GET', unique_key) or '', place, ahead,
-  levels, consumers, redis.call('HGETALL', workers),
+  levels, consumers, redis.call('HGETALL', workers), redis.call('HGETALL', gate),
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from streams.gate import Gate
 from streams.keys import NOBODIES
 from streams.priority import LEVELS, Priority
 from streams.state import State
@@ -84,6 +85,7 @@ class JobFacts:
     pending: Mapping[str, int] = field(default_factory=dict[str, int])
     """Jobs that each consumer has in hand."""
     workers: tuple[SeenWorker, ...] = ()
+    gate: Gate = field(default_factory=Gate)
     server: ServerFacts = ServerFacts()
 
     @property

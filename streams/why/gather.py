@@ -7,6 +7,7 @@ import orjson
 from redis.exceptions import NoPermissionError, RedisError
 
 from streams.fingerprint import failure_of, fingerprint
+from streams.gate import gate_of
 from streams.job import require_id
 from streams.keys import Keys
 from streams.priority import LEVELS, Priority
@@ -53,6 +54,7 @@ async def gather(server: Server, keys: Keys, job_id: str) -> JobFacts:
             "delayed": keys.delayed,
             "cancel": keys.cancel,
             "workers": keys.workers,
+            "gate": keys.gate,
             "job": keys.job(job_id),
             "history": keys.history(job_id),
             "body": keys.body(job_id),
@@ -100,7 +102,7 @@ def _facts(queue: str, job_id: str, answer: Any, server: ServerFacts) -> JobFact
         entry, pending = b"", []
     # A record that a claim or a settle made knows less than the entry of a plain XADD.
     read = _Reader({**fields, **record})
-    levels, consumers, workers = others
+    levels, consumers, workers, gate = others
     in_hand: dict[str, int] = {}
     for name, count, _idle_ms in consumers:
         in_hand[name.decode()] = in_hand.get(name.decode(), 0) + count
@@ -147,6 +149,7 @@ def _facts(queue: str, job_id: str, answer: Any, server: ServerFacts) -> JobFact
         levels=tuple(LevelFacts(bool(row[0]), max(0, row[1]), row[2]) for row in levels),
         pending=in_hand,
         workers=tuple(workers_of(dict(zip(workers[::2], workers[1::2], strict=True)))),
+        gate=gate_of(dict(zip(gate[::2], gate[1::2], strict=True))),
         server=server,
     )
 

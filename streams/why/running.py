@@ -66,6 +66,16 @@ def _lapsed(facts: JobFacts, who: str, more: dict[str, JsonValue]) -> Explanatio
             advice=f"start a worker: `millstream-worker {facts.queue}`",
             more=more,
         )
+    if stop := facts.gate.paused.get(facts.priority):
+        return told(
+            facts,
+            State.RUNNING,
+            Reason.LAPSED,
+            f"{silent}; the {facts.priority.value} level of the queue is paused {stop}.",
+            "Another worker takes it over after the end of the pause.",
+            advice=f"end the pause: `millstream queues resume {facts.queue}`",
+            more=more,
+        )
     alone = facts.losses + 1 >= SUSPECT_LOSSES
     return told(
         facts,

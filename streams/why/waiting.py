@@ -85,6 +85,16 @@ def explain_trouble(facts: JobFacts, state: State) -> Explanation | None:
             advice="look at the server's log and its disk; `millstream doctor` checks it",
             more=_queue(facts),
         )
+    if state is State.READY and (stop := facts.gate.paused.get(facts.priority)):
+        return told(
+            facts,
+            state,
+            Reason.PAUSED,
+            f"The {facts.priority.value} level of the queue '{facts.queue}' is paused {stop}.",
+            "Workers take it within a second of the end of the pause, when its turn comes.",
+            advice=f"end the pause: `millstream queues resume {facts.queue}`",
+            more=_queue(facts) | {"paused_by": stop.by, "paused_at_ms": stop.since_ms},
+        )
     if not any(level.has_group for level in facts.levels):
         return told(
             facts,

@@ -20,7 +20,7 @@ async def test_of_jobs_in_many_streams_one_is_taken_and_none_is_left_to_its_leas
     first = await wait_for_one(client, KEYS, "one", block_ms=1)
     assert first is not None
     assert first.kind == "critical"
-    others, _ = await fetch(Server(client), KEYS, "two", slots=10, served=0)
+    others, *_ = await fetch(Server(client), KEYS, "two", slots=10, served=0)
 
     assert sorted(each.kind for each in others) == ["high", "low", "normal"]
     assert {each.token.consumer for each in others} == {"two"}

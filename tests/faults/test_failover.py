@@ -278,7 +278,7 @@ async def test_a_fetch_whose_answer_was_lost_is_found_and_handed_back(
         client = Redis.from_url(proxy.url, retry=Retry(NoBackoff(), 0), socket_timeout=1)
         async with client:
             server = Server(client)
-            taken, _ = await fetch(server, queue.keys, "one", slots=0, served=0)
+            taken, *_ = await fetch(server, queue.keys, "one", slots=0, served=0)
             proxy.set(Mode.DROP_REPLIES)
             with pytest.raises((RedisError, OSError)):
                 await fetch(server, queue.keys, "one", slots=1, served=0)

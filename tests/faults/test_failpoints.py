@@ -60,7 +60,7 @@ class Scene:
         if name == "after_claim":
             await ensure_groups(self._client, KEYS)
             await jobs.enqueue_many(order)
-            taken, _ = await fetch(Server(self._client), KEYS, "ghost:1:aa", slots=8, served=0)
+            taken, *_ = await fetch(Server(self._client), KEYS, "ghost:1:aa", slots=8, served=0)
             assert len(taken) == len(JOBS)
         victim = await self._fleet.start(
             self._url,

@@ -13,9 +13,11 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from streams.dead import purge
+from streams.hurry import hurry
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.priority import Priority
 from streams.progress import note_progress
+from streams.remove import remove
 from streams.schedules import fire, put_schedule, read_schedule
 from streams.scripts.loader import Arg, Row, Script
 from streams.server import BlockingServer, Server
@@ -195,6 +197,12 @@ async def promote_without_body(queue: QueueUnderTest) -> Call:
     return queue.promote
 
 
+async def promote_expired(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", delay_ms=60_000, unique="u", expires_ms=1))
+    await queue.make_due("a")
+    return queue.promote
+
+
 async def cancel_ready(queue: QueueUnderTest) -> Call:
     await queue.add(job(id="a", unique="u"))
     return lambda: queue.cancel("a")
@@ -209,6 +217,46 @@ async def cancel_running(queue: QueueUnderTest) -> Call:
     await queue.add(job(id="a"))
     await queue.fetch_one()
     return lambda: queue.cancel("a")
+
+
+async def reprioritise_ready(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u"))
+    return lambda: queue.reprioritise("a", Priority.HIGH)
+
+
+async def hurry_ready(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u"))
+    return lambda: hurry(queue.server, queue.keys, [("a", Priority.HIGH)])
+
+
+async def reprioritise_delayed(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u", delay_ms=60_000))
+    return lambda: queue.reprioritise("a", Priority.HIGH)
+
+
+async def clear_ready(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u"))
+    return queue.clear
+
+
+async def clear_delayed(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u", delay_ms=60_000))
+    return queue.clear
+
+
+async def remove_ready(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u"))
+    return lambda: remove(queue.server, queue.keys, "a")
+
+
+async def remove_delayed(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u", delay_ms=60_000))
+    return lambda: remove(queue.server, queue.keys, "a")
+
+
+async def remove_dead(queue: QueueUnderTest) -> Call:
+    await replay_dead(queue)
+    return lambda: remove(queue.server, queue.keys, "a")
 
 
 async def replay_dead(queue: QueueUnderTest) -> Call:
@@ -253,13 +301,27 @@ SCENES: list[Scene] = [
     say_progress,
     promote_due,
     promote_without_body,
+    promote_expired,
     cancel_ready,
     cancel_delayed,
     cancel_running,
+    reprioritise_ready,
+    reprioritise_delayed,
+    clear_ready,
+    clear_delayed,
+    remove_ready,
+    remove_delayed,
+    remove_dead,
+    hurry_ready,
+    hurry_ready,
     replay_dead,
     purge_dead,
     retire_consumer,
 ]
+
+
+#: What takes a job away with its record.
+GOING = (purge_dead, remove_ready, remove_delayed, remove_dead)
 
 
 async def places(queue: QueueUnderTest) -> list[str]:
@@ -319,14 +381,14 @@ async def test_a_script_that_breaks_off_loses_nothing_and_is_healed_by_the_same_
             return
         finally:
             break_after(queue, 0)
-        if accepted and scene is not purge_dead:
+        if accepted and scene not in GOING:
             assert await places(queue), f"in no place after write {after}"
 
         await call()
         await drain(queue)
 
         record = await queue.record("a")
-        if scene is not purge_dead:
+        if scene not in GOING:
             assert await places(queue), f"gone after write {after} and a repetition"
             assert record["state"] == end, f"another end after write {after}"
             assert await queue.client.ttl(queue.keys.job("a")) > 0

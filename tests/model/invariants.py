@@ -169,4 +169,6 @@ def _beside(world: World, held: Held) -> None:
     same("slot", held.slots, world.slots)
     same("cancel", held.wanted, world.wanted)
     same("workers", held.workers, world.workers)
+    same("paused", held.paused, world.paused)
+    same("draining", held.draining, world.draining)
     same("counter", held.counts, world.counts)

@@ -109,6 +109,12 @@ class Machine(RuleBasedStateMachine):
             (abandon, 2 if running else 0),
             (promote, 2 if world.some(DELAYED) else 0),
             (cancel, 1),
+            (reprioritise, 1),
+            (clear, 1),
+            (remove, 1),
+            (pause, 1),
+            (resume, 3 if world.paused else 0),
+            (drain, 2 if world.draining else 1),
             (replay, 1 if world.letters else 0),
             (purge, 1 if world.letters else 0),
             (forget, 1 if world.some(*ENDS) else 0),
@@ -132,18 +138,32 @@ class Machine(RuleBasedStateMachine):
     def accept(self, job: NewJob) -> None:
         [answer] = self.real.add(job)
         life = Life(job.id, job.priority.level, job.kind, job.payload.decode(), job.unique or "")
+        life.expires = job.expires_ms > 0
         before = self.world.lives.get(job.id)
         expected = self.world.accepts(life)
-        if expected != "new":
+        if expected == "closed":
+            assert answer.acceptance is Acceptance.CLOSED
+        elif expected != "new":
             exists = before is not None and before.has_record
             wanted = Acceptance.EXISTS if exists else Acceptance.UNIQUE_TAKEN
             assert (answer.acceptance, answer.id) == (wanted, expected)
+            assert answer.raised is self.hurried(expected, job.priority.level)
         elif job.delay_ms:
             assert answer.acceptance is Acceptance.DELAYED
             life.state = DELAYED
         else:
             assert answer.acceptance is Acceptance.READY
             life.entry = self.last_entry(life.level)
+
+    def hurried(self, name: str, level: int) -> bool:
+        """Somebody has asked for a job that is there; True where that made it more urgent."""
+        life = self.world.lives.get(name)
+        if life is None or level >= life.level:
+            return False
+        moved = self.world.reprioritises(name, level) == "moved"
+        if moved and life.state == IN_STREAM:
+            life.entry = self.last_entry(level)
+        return moved
 
     def last_entry(self, level: int) -> str:
         return str(self.real.raw.xrevrange(self.real.stream(level), count=1)[0][0])
@@ -205,6 +225,7 @@ def enqueue(machine: Machine) -> None:
             unique=unique or None,
             priority=machine.pick(LEVELS, "level"),
             delay_ms=HOUR_MS if machine.flip("later") else 0,
+            expires_ms=1 if machine.flip("expires") else 0,
         )
     )
 
@@ -227,8 +248,9 @@ def fetch(machine: Machine) -> None:
     """What was handed back comes first, then the oldest of each level."""
     world = machine.world
     consumer, slots = machine.pick(CONSUMERS, "consumer"), machine.pick(range(1, 5), "slots")
-    back = [x for x in world.some(IN_STREAM) if x.owner == "-" and not x.body_gone]
-    waiting = [life for life in world.some(IN_STREAM) if life.waits]
+    here = [life for life in world.some(IN_STREAM) if life.level not in world.paused]
+    back = [x for x in here if x.owner == "-" and not x.body_gone]
+    waiting = [life for life in here if life.waits]
 
     taken = machine.real.fetch(consumer, slots, machine.pick(range(30), "served"))
 
@@ -323,7 +345,7 @@ def sweep(machine: Machine) -> None:
     assert seen == {
         (life.level, life.entry, life.owner, life.deliveries)
         for life in machine.world.some(IN_STREAM)
-        if life.is_idle
+        if life.is_idle and life.level not in machine.world.paused
     }
     machine.sighted = [*machine.sighted, *found][-SIGHTED_MAX:]
 
@@ -359,7 +381,7 @@ def _claim(machine: Machine, rows: list[Lapsed]) -> None:
         life = world.at(row.level, row.entry)
         if life is None or (life.owner, life.deliveries) != (row.owner, row.deliveries):
             continue
-        if not life.is_idle:
+        if not life.is_idle or life.level in world.paused:
             continue
         if world.must_run_alone(consumer, life):
             if not room:
@@ -409,7 +431,8 @@ def abandon(machine: Machine) -> None:
 def promote(machine: Machine) -> None:
     delayed = sorted(machine.world.some(DELAYED), key=lambda life: life.id)
     due = machine.some_of(delayed, "due")
-    before = {life.id: life.level for life in due if not life.body_gone}
+    late = machine.world.is_late
+    before = {life.id: life.level for life in due if not (life.body_gone or late(life))}
 
     assert machine.real.promote(*(life.id for life in due)) == len(before)
 
@@ -431,6 +454,49 @@ def _newest(machine: Machine) -> list[tuple[str, dict[str, str]]]:
 def cancel(machine: Machine) -> None:
     name = machine.pick(sorted({*IDS, *machine.world.lives}), "id")
     same("cancel", machine.real.cancel(name), machine.world.cancels(name))
+
+
+def pause(machine: Machine) -> None:
+    levels = machine.some_of(range(1, 5), "levels")
+    changed = machine.real.set_paused(levels, paused=True)
+    same("paused", changed, {*levels} - machine.world.paused)
+    machine.world.paused |= {*levels}
+
+
+def resume(machine: Machine) -> None:
+    changed = machine.real.set_paused(range(1, 5), paused=False)
+    same("resumed", changed, machine.world.paused)
+    machine.world.paused = set()
+
+
+def drain(machine: Machine) -> None:
+    """Closed to new jobs, or open again, or told so for a second time."""
+    draining = machine.flip("draining")
+    changed = machine.real.set_draining(draining=draining)
+    assert changed == (draining != machine.world.draining)
+    machine.world.draining = draining
+
+
+def clear(machine: Machine) -> None:
+    levels = machine.some_of(range(1, 5), "levels")
+    running = machine.flip("running too")
+    told = machine.real.clear(levels, running=running)
+    same("cleared", (told.cancelled, told.asked), machine.world.clears(levels, running=running))
+
+
+def remove(machine: Machine) -> None:
+    name = machine.pick(sorted({*IDS, *machine.world.lives}), "id")
+    same("remove", machine.real.remove(name), machine.world.removes(name))
+
+
+def reprioritise(machine: Machine) -> None:
+    name = machine.pick(sorted({*IDS, *machine.world.lives}), "id")
+    level = machine.pick(range(1, 5), "level")
+    answer = machine.real.reprioritise(name, level)
+    same("reprioritise", answer, machine.world.reprioritises(name, level))
+    life = machine.world.lives.get(name)
+    if answer == "moved" and life is not None and life.state == IN_STREAM:
+        life.entry = machine.last_entry(level)
 
 
 def replay(machine: Machine) -> None:

@@ -16,21 +16,26 @@ from redis.retry import Retry
 from streams.abandon import abandon, owned_rows
 from streams.cancel import cancel
 from streams.claim import Claimed, Lapsed, claim, sweep
+from streams.clear import Cleared, clear
 from streams.dead import dead_letters, purge
 from streams.delayed import promote_due
 from streams.enqueue import Enqueued, enqueue
 from streams.fetch import fetch
+from streams.gate import drain, pause, reopen, resume
 from streams.groups import ensure_groups
 from streams.job import Delivery, NewJob, Token
 from streams.keys import GROUP, Keys
 from streams.letter import DeadLetter
 from streams.priority import LEVELS
 from streams.progress import note_progress
+from streams.remove import remove
 from streams.renew import Renewal, renew
 from streams.replay import replay
+from streams.reprioritise import reprioritise
 from streams.restamp import restamp
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Retention, Settled, settle
+from streams.state import State
 from streams.workers import retire
 from tests.model.world import Said
 
@@ -69,6 +74,8 @@ class Held:
     wanted: set[str]
     workers: set[str]
     counts: dict[str, int]
+    paused: set[int]
+    draining: bool
     endless: set[str]
     """Keys without an end, by the part of their name behind the queue's."""
 
@@ -179,6 +186,32 @@ class Real:
         answer = self.do(cancel(self.server, self.keys, job_id, ended_ttl_ms=ttl_ms))
         return answer.name.lower()
 
+    def set_paused(self, levels: Sequence[int], *, paused: bool) -> set[int]:
+        chosen = [LEVELS[level - 1] for level in levels]
+        change = pause if paused else resume
+        return {level.level for level in self.do(change(self.server, self.keys, chosen))}
+
+    def set_draining(self, *, draining: bool) -> bool:
+        return self.do((drain if draining else reopen)(self.server, self.keys))
+
+    def clear(self, levels: Sequence[int], *, running: bool) -> Cleared:
+        states = [State.READY, State.DELAYED, *([State.RUNNING] if running else [])]
+        chosen = [LEVELS[level - 1] for level in levels]
+
+        async def run() -> Cleared:
+            ttl_ms = RETENTION.ended_ttl_ms
+            found = clear(self.server, self.keys, states=states, levels=chosen, ended_ttl_ms=ttl_ms)
+            return [each async for each in found][-1]
+
+        return self.do(run())
+
+    def remove(self, job_id: str) -> str:
+        return self.do(remove(self.server, self.keys, job_id)).name.lower()
+
+    def reprioritise(self, job_id: str, level: int) -> str:
+        answer = self.do(reprioritise(self.server, self.keys, job_id, LEVELS[level - 1]))
+        return answer.name.lower()
+
     def letters(self) -> dict[str, DeadLetter]:
         async def run() -> list[DeadLetter]:
             return [letter async for letter in dead_letters(self._client, self.keys)]
@@ -243,6 +276,8 @@ class Real:
                 if name.startswith(start)
             }
 
+        found.pop("stats", None)  # how long runs took, of which the model knows nothing
+        gate = _pairs(found.pop("gate", []))
         held = Held(
             entries={},
             delayed=sorted(found.pop("delayed", [])),
@@ -260,8 +295,11 @@ class Real:
                 for name, value in _pairs(found.pop("counters", [])).items()
                 if name != "generation"
             },
+            paused={int(digit) for digit in gate.get("paused", "")},
+            draining="draining" in gate,
             endless=endless,
         )
+        assert gate.keys() <= {"paused", "draining", *(f"pause:{level}" for level in held.paused)}
         for level, priority in enumerate(LEVELS, start=1):
             held.entries |= _entries(level, *found.pop(priority.value, [[], []]))
         assert not found, f"nobody knows what these are: {sorted(found)}"

@@ -5,7 +5,7 @@ which jobs a fetch brought); the model says what the answer has to be and what t
 has to hold afterwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from streams.job import Token
@@ -62,6 +62,8 @@ class Life:
     """What the entry says; behind the record while the job stays where it is."""
     released: int = 0
     snoozes: int = 0
+    expires: bool = False
+    """It was to be begun before a moment that has passed."""
     progress: str = ""
     replays: int = 0
     history: list[Said] = field(default_factory=list)
@@ -158,6 +160,8 @@ class World:
     counts: dict[str, int] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
     workers: set[str] = field(default_factory=set)
+    paused: set[int] = field(default_factory=set)
+    draining: bool = False
     given: set[Token] = field(default_factory=set)
     buried: list[str] = field(default_factory=list)
     """Ids whose dead letters are still to be named by `letter_of`."""
@@ -185,11 +189,13 @@ class World:
     # Arriving and starting.
 
     def accepts(self, life: Life) -> str:
-        """Add a job: "new", or the id of what is in its way."""
+        """Add a job: "new", "closed", or the id of what is in its way."""
         if life.id in self.lives and self.lives[life.id].has_record:
             return life.id
         if life.unique and life.unique in self.slots:
             return self.slots[life.unique]
+        if self.draining:
+            return "closed"
         self.lives[life.id] = life
         life.record_unique = life.unique
         if life.unique:
@@ -253,6 +259,7 @@ class World:
             not in {
                 Verdict.COMPLETED,
                 Verdict.CANCELLED,
+                Verdict.EXPIRED,
             }
         ):
             life.kind = ""  # nothing has ever written it down
@@ -261,6 +268,9 @@ class World:
             life.last = ending.said
             life.result = ending.detail if verdict is Verdict.COMPLETED else life.result
             self._end(life, verdict.value)
+        elif verdict is Verdict.EXPIRED:
+            life.last = ending.said
+            self._expire(life)
         elif verdict is Verdict.DEAD or lost_body:
             cause = "body lost" if lost_body else ending.detail
             if verdict is Verdict.CRASHED:
@@ -293,6 +303,11 @@ class World:
         if life.unique and self.slots.get(life.unique) == life.id:
             del self.slots[life.unique]
         self.count(state)
+
+    def _expire(self, life: Life) -> None:
+        life.cause = "expired"
+        self._end(life, CANCELLED)
+        self.count("expired")
 
     def _bury(self, life: Life, cause: str, said: Said | None, *, has_body: bool) -> None:
         letter = Letter(
@@ -381,9 +396,17 @@ class World:
         if life.body_gone:
             self._bury(life, "body lost", None, has_body=False)
             return
+        if self.is_late(life):
+            self._expire(life)
+            return
         life.leaves(IN_STREAM)
         life.entry = entry
         self.count("promoted")
+
+    @staticmethod
+    def is_late(life: Life) -> bool:
+        """Its expiry is over, and no attempt has come to anything so far."""
+        return life.expires and life.attempt == 1 and not life.snoozes
 
     # What operators do.
 
@@ -403,6 +426,56 @@ class World:
         self._end(life, CANCELLED)
         life.unique = unique
         return "cancelled"
+
+    def clears(self, levels: Collection[int], *, running: bool) -> tuple[int, int]:
+        """How many have ended, and how many consumers were asked."""
+        here = [x for x in self.some(IN_STREAM, DELAYED) if x.level in levels]
+        ended = asked = 0
+        for life in here:
+            if life.runs:
+                if running and not life.body_gone:
+                    self.wanted.add(life.id)
+                    asked += 1
+            elif life.state == DELAYED or not life.body_gone:
+                life.has_record = True
+                self.wanted.discard(life.id)
+                self._end(life, CANCELLED)
+                ended += 1
+        return ended, asked
+
+    def removes(self, job_id: str) -> str:
+        life = self.lives.get(job_id)
+        if life is None or not life.has_record:
+            return "unknown"
+        if life.runs:
+            return "running"
+        self.wanted.discard(job_id)
+        if life.record_unique and self.slots.get(life.record_unique) == job_id:
+            del self.slots[life.record_unique]
+        self.letters.pop(life.dead_entry, None)
+        del self.lives[job_id]
+        self.count("removed")
+        return "removed"
+
+    def reprioritises(self, job_id: str, level: int) -> str:
+        """The answer; one that was moved in the streams still wants its entry."""
+        life = self.lives.get(job_id)
+        if life is None or not life.has_record:
+            return "unknown"
+        if life.state in ENDS:
+            return "ended"
+        if life.level == level:
+            return "as_it_was"
+        if life.owner:
+            return "begun"
+        if life.state == VANISHED:
+            return "entry_gone"
+        life.level = level
+        self.count("reprioritised")
+        if life.state == IN_STREAM:
+            life.epoch += 1
+            life.entry_losses = life.losses or life.entry_losses
+        return "moved"
 
     def replays(self, letter: Letter) -> str:
         """The answer: live, body lost, taken or ready; a ready one still wants its entry."""

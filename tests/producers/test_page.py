@@ -1,4 +1,4 @@
-"""The example of `docs/producers.md` runs as it stands there."""
+"""The examples of `docs/producers.md` run as they stand there."""
 
 from pathlib import Path
 
@@ -35,4 +35,9 @@ async def test_the_example_of_the_page_works_with_the_handler_of_the_readme(
         return await client.hget("millstream:{greetings:0}:counters", "completed") == b"1001"
 
     await wait_until(all_done, "every job has run", 30)
+    managing = code((PROJECT / "docs/producers.md").read_text(), "QueueManager.connect")
+    (tmp_path / "managing.py").write_text(managing.replace("redis://localhost:6379", redis_url))
+    manager = processes.start("python", tmp_path / "managing.py", environment=here)
+    await wait_until(lambda: not manager.is_running, "the manager has done its work", 30)
+    assert manager.output() == "0 moved, 0 retried, 1001 have run\n"
     assert worker.terminate() == 0

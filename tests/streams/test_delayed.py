@@ -113,7 +113,7 @@ async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTe
             "dead": keys.dead,
             "counters": keys.counters,
         },
-        args={"dead_ttl_ms": RETENTION.dead_ttl_ms},
+        args={"ended_ttl_ms": RETENTION.ended_ttl_ms, "dead_ttl_ms": RETENTION.dead_ttl_ms},
         rows=[_row(keys, name, "") for name in names],
     )
 

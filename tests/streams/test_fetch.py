@@ -365,7 +365,7 @@ async def test_a_fetch_tells_when_the_next_delayed_job_is_due(
     await queue.add(job(id="now"))
 
     for wanted in (["now"], []):
-        deliveries, due_in_ms = await fetch(queue.server, queue.keys, "one", slots=5, served=0)
+        deliveries, due_in_ms, *_ = await fetch(queue.server, queue.keys, "one", slots=5, served=0)
         assert [each.id for each in deliveries] == wanted
         assert low <= (-1 if due_in_ms is None else due_in_ms) <= high
 
@@ -374,7 +374,7 @@ async def test_what_is_due_already_is_due_in_no_time(queue: QueueUnderTest) -> N
     await queue.add(job(id="a", delay_ms=1))
 
     async def is_due() -> bool:
-        _, due_in_ms = await fetch(queue.server, queue.keys, "one", slots=1, served=0)
+        _, due_in_ms, *_ = await fetch(queue.server, queue.keys, "one", slots=1, served=0)
         return due_in_ms == 0
 
     await wait_until(is_due, "it is due")

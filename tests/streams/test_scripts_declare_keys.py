@@ -23,9 +23,13 @@ from streams.delayed import _PROMOTE, _row, promote_due
 from streams.doctor.queue import take_queue_vitals
 from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
+from streams.gate import drain, reopen
+from streams.hurry import hurry
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.keys import GROUP, Keys
+from streams.listing import list_jobs
 from streams.priority import LEVELS, Priority
+from streams.remove import remove
 from streams.renew import Renewal
 from streams.replay import Replayed
 from streams.schedules import (
@@ -299,7 +303,7 @@ async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
             "dead": queue.keys.dead,
             "counters": queue.keys.counters,
         },
-        args={"dead_ttl_ms": 1},
+        args={"ended_ttl_ms": 1, "dead_ttl_ms": 1},
         rows=[_row(queue.keys, name, "") for name in names],
     )
 
@@ -322,6 +326,72 @@ async def test_cancel(queue: QueueUnderTest) -> None:
         "no": Cancellation.UNKNOWN,
     }
     assert await queue.cancel("waits") is Cancellation.ENDED
+
+
+async def test_reprioritise(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="hollow"), job(id="later", delay_ms=60_000))
+    [_, _, hollow] = await queue.entries()
+    await queue.client.xdel(queue.keys.stream(Priority.NORMAL), hollow)
+
+    answers = {
+        name: (await queue.reprioritise(name, Priority.HIGH)).value
+        for name in ("no", "waits", "later", "runs", "hollow")
+    }
+
+    assert answers == {"no": 0, "waits": 1, "later": 1, "runs": 3, "hollow": 5}
+    assert (await queue.reprioritise("waits", Priority.HIGH)).value == 2
+    await queue.cancel("waits")
+    assert (await queue.reprioritise("waits", Priority.LOW)).value == 4
+
+
+async def test_list_clear_and_remove(queue: QueueUnderTest) -> None:
+    await queue.add(*(job(id=f"{n}", unique=f"{n}") for n in range(6)))
+    runs, back, suspect, dead = await queue.fetch(slots=4)
+    await queue.settle(await queue.lose(suspect, 2), Verdict.RELEASED)
+    await queue.settle(back, Verdict.RELEASED)
+    await queue.settle(dead, Verdict.DEAD, detail="x")
+    await queue.add(*(job(id=name, delay_ms=60_000) for name in ("later", "latest")))
+
+    removed = [await remove(queue.server, queue.keys, name) for name in ("4", "later", "3", "0")]
+
+    assert [each.value for each in removed] == [1, 1, 1, 2]
+    for state in (State.READY, State.DELAYED, State.RUNNING):
+        page = await list_jobs(queue.server, queue.keys, state, limit=1)
+        if page.next_cursor:
+            await list_jobs(queue.server, queue.keys, state, cursor=page.next_cursor)
+    assert (await queue.clear()).cancelled == 4
+    assert (await queue.clear(State.RUNNING)).asked == 1
+    assert runs.id == "0"
+
+
+async def test_pause_and_drain(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a"))
+    assert await queue.pause() == {*LEVELS}
+    assert await queue.fetch() == []
+    assert await queue.resume(Priority.NORMAL) == {Priority.NORMAL}
+    held = await queue.fetch_one()
+    assert await queue.pause() == {Priority.NORMAL}
+    await queue.lapse(held)
+    assert (await queue.claim("two")).deliveries == []
+    assert await queue.resume() == {*LEVELS}
+    assert await drain(queue.server, queue.keys)
+    assert not (await queue.add(job(id="b")))[0].is_new
+    assert await reopen(queue.server, queue.keys)
+
+
+async def test_hurry(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="later", delay_ms=60_000), job(id="over"))
+    await queue.cancel("over")
+    names = ("no", "waits", "later", "runs", "over")
+
+    moved = await hurry(queue.server, queue.keys, [(name, Priority.HIGH) for name in names])
+
+    assert moved == [False, True, True, False, False]
+    assert await hurry(queue.server, queue.keys, [("waits", Priority.NORMAL)]) == [False]
 
 
 async def test_replay_and_purge(queue: QueueUnderTest) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.leaves_jobs
 
 LOST, RECORDED, REPEATED = Settled.LOST, Settled.RECORDED, Settled.REPEATED
 VERDICTS = list(Verdict)
-ENDING = [Verdict.COMPLETED, Verdict.DEAD, Verdict.CANCELLED]
+ENDING = [Verdict.COMPLETED, Verdict.DEAD, Verdict.CANCELLED, Verdict.EXPIRED]
 COMING_BACK = [
     Verdict.RETRY,
     Verdict.PARKED,
@@ -37,7 +37,10 @@ AFTER = {
     Verdict.DEAD: State.DEAD,
     Verdict.RELEASED: State.READY,
     Verdict.CANCELLED: State.CANCELLED,
+    Verdict.EXPIRED: State.CANCELLED,
 }
+#: What needs no body, and leaves no letter.
+SILENT = {Verdict.COMPLETED, Verdict.CANCELLED, Verdict.EXPIRED}
 
 
 async def taken(queue: QueueUnderTest, **options: Any) -> Delivery:
@@ -437,7 +440,7 @@ async def test_a_body_that_was_deleted_under_a_running_job_is_never_silent(
     view = await queue.look("a")
     assert view.kind == "test.kind"
     assert await queue.pending() == []
-    if verdict in {Verdict.COMPLETED, Verdict.CANCELLED}:
+    if verdict in SILENT:
         assert view.state.is_end
         assert await queue.letters() == []
     else:
@@ -484,6 +487,7 @@ async def test_a_job_comes_back_although_the_end_of_another_one_was_asked_for(
         (Verdict.COMPLETED, State.COMPLETED),
         (Verdict.DEAD, State.DEAD),
         (Verdict.CANCELLED, State.CANCELLED),
+        (Verdict.EXPIRED, State.CANCELLED),
     ],
 )
 async def test_an_end_stays_what_it_was_although_another_one_was_asked_for(
@@ -530,7 +534,7 @@ async def test_of_two_entries_with_one_id_the_first_recorded_end_stands(
     assert two.token.entry not in {*owners, *await queue.entries()}
     assert await queue.counter("duplicates") == 1
     left = [letter.payload for letter in await queue.letters()][letters:]
-    assert left == ([] if second in {Verdict.COMPLETED, Verdict.CANCELLED} else [b"2"])
+    assert left == ([] if second in SILENT else [b"2"])
 
 
 async def test_a_letter_of_a_second_entry_says_that_it_is_one(queue: QueueUnderTest) -> None:
@@ -602,3 +606,85 @@ async def test_records_end_when_the_retention_says(queue: QueueUnderTest) -> Non
         await queue.settle(await taken(queue), verdict, retention=short)
         while await queue.client.exists(queue.keys.job("a"), queue.keys.history("a")):
             await anyio.lowlevel.checkpoint()
+
+
+async def test_many_ends_of_several_levels_go_together_whatever_else_the_consumer_has(
+    queue: QueueUnderTest,
+) -> None:
+    for level in LEVELS:
+        await queue.add(*[job(id=f"{level.value}-{n}", priority=level) for n in range(24)])
+    held = await queue.fetch()
+    assert len(held) == 4 * 24
+    # The newest few: far behind what one look from the oldest on shows.
+    chosen = [each for each in held if int(each.id.rpartition("-")[2]) >= 21]
+
+    answers = await queue.settle_all([Outcome(each, Verdict.COMPLETED) for each in chosen])
+
+    assert answers == [RECORDED] * len(chosen)
+    assert [await queue.client.xlen(queue.keys.stream(level)) for level in LEVELS] == [21] * 4
+    assert [len(await queue.pending(level)) for level in LEVELS] == [21] * 4
+
+
+async def test_statistics_count_runs_that_ended_and_how_long_they_took(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(*[job(id=f"{n}") for n in range(6)])
+    held = await queue.fetch()
+    verdicts = [
+        (Verdict.COMPLETED, 0),
+        (Verdict.COMPLETED, 1),
+        (Verdict.COMPLETED, 1000),
+        (Verdict.RETRY, 1000),
+        (Verdict.DEAD, 2**40),
+        (Verdict.RELEASED, 7),
+    ]
+
+    await queue.settle_all(
+        [
+            Outcome(each, verdict, attempt=row(1), ran_ms=ran_ms)
+            for each, (verdict, ran_ms) in zip(held, verdicts, strict=True)
+        ]
+    )
+
+    found: Any = await queue.client.hgetall(queue.keys.stats)
+    [slot] = [name for name in found if b":" not in name]
+    assert int(found.pop(slot)) % 60 == int(slot)
+    # log2(1000) is 9.97: bin 1 + 39.
+    assert {name.partition(b":")[2].decode(): int(value) for name, value in found.items()} == {
+        "completed": 3,
+        "failed": 2,
+        "ms": 2001 + 2**40,
+        "b0": 1,
+        "b1": 1,
+        "b40": 2,
+        "b107": 1,
+    }
+
+
+async def test_a_minute_of_the_statistics_takes_the_place_of_the_one_an_hour_before(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.client.hset(
+        queue.keys.stats,
+        mapping={f"{slot}{name}": 5 for slot in range(60) for name in ("", ":b3", ":failed")},
+    )
+
+    await queue.settle(await taken(queue), Verdict.COMPLETED)
+
+    found: Any = await queue.client.hgetall(queue.keys.stats)
+    [slot] = [name.decode() for name, value in found.items() if int(value) > 5]
+    assert {name.decode() for name in found if name.startswith(f"{slot}:".encode())} == {
+        f"{slot}:completed",
+        f"{slot}:ms",
+        f"{slot}:b0",
+    }
+    assert len(found) == 59 * 3 + 4
+
+
+async def test_the_history_of_a_job_that_was_handed_back_has_the_life_of_its_record(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.settle(await taken(queue), Verdict.RELEASED)
+    await queue.settle(await queue.fetch_one(), Verdict.COMPLETED)
+
+    assert 0 < await queue.client.pttl(queue.keys.history("a")) <= RETENTION.ended_ttl_ms

@@ -52,7 +52,7 @@ def test_every_state_can_be_reached_and_only_ends_are_left_by_operators() -> Non
     leaving_an_end = {name for name, source, _ in MOVES if source in ENDS}
 
     assert reached == set(State)
-    assert leaving_an_end == {"replay", "purge"}
+    assert leaving_an_end == {"replay", "purge", "remove"}
 
 
 def test_the_ends_are_the_states_where_nothing_happens_any_more() -> None:

@@ -10,11 +10,13 @@ from redis.asyncio import Redis
 from streams.abandon import Abandoned, abandon, owned_rows
 from streams.cancel import Cancellation, cancel
 from streams.claim import Claimed, Lapsed, claim, sweep
+from streams.clear import Cleared, clear
 from streams.connection import open_blocking_client
 from streams.dead import dead_letters, find_dead
 from streams.delayed import promote_due
 from streams.enqueue import Enqueued, enqueue
 from streams.fetch import fetch
+from streams.gate import pause, resume
 from streams.groups import ensure_groups
 from streams.job import Delivery, NewJob, Token
 from streams.jobs import JobView, look
@@ -23,8 +25,10 @@ from streams.letter import DeadLetter
 from streams.priority import LEVELS, Priority
 from streams.renew import Renewal, renew
 from streams.replay import Replayed, replay
+from streams.reprioritise import Reprioritised, reprioritise
 from streams.server import BlockingServer, Server
 from streams.settle import Outcome, Retention, Settled, Verdict, settle
+from streams.state import State
 
 #: Longer than any test: a lease lapses when a test says so (`QueueUnderTest.lapse`).
 RETENTION = Retention(lease_ms=600_000, ended_ttl_ms=600_000, dead_ttl_ms=900_000)
@@ -169,6 +173,25 @@ class QueueUnderTest:
     async def cancel(self, job_id: str) -> Cancellation:
         """Ask for the end of a job."""
         return await cancel(self.server, self.keys, job_id, ended_ttl_ms=RETENTION.ended_ttl_ms)
+
+    async def reprioritise(self, job_id: str, priority: Priority) -> Reprioritised:
+        """Make a job more or less urgent."""
+        return await reprioritise(self.server, self.keys, job_id, priority)
+
+    async def pause(self, *levels: Priority, by: str = "", reason: str = "") -> set[Priority]:
+        """Let nothing be taken of *levels*, by default of all."""
+        chosen = levels or LEVELS
+        return {*await pause(self.server, self.keys, chosen, by=by, reason=reason)}
+
+    async def resume(self, *levels: Priority) -> set[Priority]:
+        """End a pause."""
+        return {*await resume(self.server, self.keys, levels or LEVELS)}
+
+    async def clear(self, *states: State) -> Cleared:
+        """End what waits, or what is in *states*."""
+        chosen, ttl_ms = states or (State.READY, State.DELAYED), RETENTION.ended_ttl_ms
+        found = clear(self.server, self.keys, states=chosen, ended_ttl_ms=ttl_ms)
+        return [each async for each in found][-1]
 
     async def look(self, job_id: str) -> JobView:
         """Everything about one job."""

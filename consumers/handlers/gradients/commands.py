@@ -13,10 +13,11 @@ from consumers.handlers.gradients.gradient import gradient_of
 from consumers.handlers.gradients.handler import result_name
 from consumers.handlers.gradients.pictures import LocalPictures
 from consumers.handlers.gradients.sheet import ROWS_MAX, row_of, sheet
+from producers.batch import BatchReport
 from producers.cli.boundary import CommandError
 from producers.cli.options import DEFAULT_URL, RedisUrl
 from producers.cli.output import new_console, write_json
-from producers.client import BatchReport, Producer
+from producers.client import Producer
 from producers.order import new_job
 from producers.payloads.flaws import told
 from producers.payloads.gradients import GradientJob

@@ -15,8 +15,8 @@ from streams.cache import Cache
 #: A picture takes a tenth of a second. This is for a store that answers slowly.
 EXTRACT_TIMEOUT = timedelta(minutes=2)
 
-#: After the first failure; 4 s after the second, 8 after the third.
-RETRY_FIRST = timedelta(seconds=2)
+#: 2 s after the first failure, 4 after the second, 8 after the third, and so on.
+RETRY = RetryPolicy(first=timedelta(seconds=2), factor=2.0, jitter=0.0)
 
 
 @asynccontextmanager
@@ -36,11 +36,7 @@ async def open_system(cache: Cache, environment: Mapping[str, str]) -> AsyncGene
             timeout=EXTRACT_TIMEOUT,
             # Decoders of foreign bytes may crash, and hold the interpreter while they work.
             runs="child",
-            retry=retry_policy(settings.retries_max),
+            retry=RETRY,
+            attempts=settings.retries_max + 1,
         )
         yield registry
-
-
-def retry_policy(retries_max: int) -> RetryPolicy:
-    """Waits of 2, 4, 8, ... seconds, for jobs that do not say how often they may run."""
-    return RetryPolicy(first=RETRY_FIRST, factor=2.0, jitter=0.0, attempts=retries_max + 1)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from streams.gate import Gate, Stop
 from streams.keys import NOBODY, NOBODY_SUSPECT
 from streams.priority import LEVELS, Priority
 from streams.state import State
@@ -90,6 +91,16 @@ CASES: dict[str, tuple[JobFacts, Reason, str]] = {
     ),
     "beside it one that is well": (
         replace(READY, workers=(replace(LIVE, trouble="circuit open"), OTHER)),
+        Reason.NEXT,
+        "It is the next one",
+    ),
+    "somebody paused its level": (
+        replace(READY, gate=Gate({READY.priority: Stop("ada", "the disk is full", 0)})),
+        Reason.PAUSED,
+        "level of the queue 'test' is paused since 1970-01-01 00:00:00 UTC by ada (the disk",
+    ),
+    "another level is paused": (
+        replace(READY, gate=Gate({Priority.LOW: Stop()})),
         Reason.NEXT,
         "It is the next one",
     ),
@@ -198,6 +209,13 @@ CASES: dict[str, tuple[JobFacts, Reason, str]] = {
         Reason.LAPSED,
         "and the server takes no writes (it is reading its data).",
     ),
+    "lapsed, and its level is paused": (
+        replace(
+            RUNNING, silent_ms=12_000, gate=Gate({RUNNING.priority: Stop("ada", "the disk", 0)})
+        ),
+        Reason.LAPSED,
+        "is paused since 1970-01-01 00:00:00 UTC by ada (the disk).",
+    ),
     "delayed": (
         DELAYED,
         Reason.DELAYED,
@@ -267,6 +285,11 @@ CASES: dict[str, tuple[JobFacts, Reason, str]] = {
         replace(ENDED, state=State.CANCELLED, history=({**RAN, "outcome": "cancelled"},)),
         Reason.CANCELLED,
         "while it ran by worker w:1:aa on mill.",
+    ),
+    "expired": (
+        replace(ENDED, state=State.CANCELLED, cause="expired"),
+        Reason.EXPIRED,
+        "no worker was free until then: cancelled at 2026-11-22 06:00:03 UTC (2s ago), without",
     ),
     "dead": (
         replace(
