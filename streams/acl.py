@@ -22,7 +22,12 @@ _CALL = re.compile(r"redis\.p?call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 
 _STREAMS = ("critical", "high", "normal", "low")
 _JOBS = ("job", "body", "history", "unique_key")
-_WORK = (*_STREAMS, "delayed", "dead", "cancel", "counters", "stats", "workers", *_JOBS)
+#: Nothing is lost with one of these: who watches looks at the records again.
+_LOOSE = ("events", "watchers")
+_WORK = (
+    *(*_STREAMS, "delayed", "wake", "dead", "cancel", "events", "watchers"),
+    *("counters", "stats", "workers", *_JOBS),
+)
 _SCHEDULES = ("schedules", "schedule")
 _ALL = (*_WORK, "gate", *_SCHEDULES)
 #: The same key of two jobs.
@@ -92,8 +97,8 @@ ROLES = {
         Role(
             "producer",
             "enqueues, follows and cancels jobs with the Python client; keeps and runs schedules",
-            scripts=("enqueue", "hurry", "cancel", "look", *_SCHEDULING),
-            commands=("hget", "hmget", "exists", "wait", "smembers"),
+            scripts=("enqueue", "hurry", "cancel", "look", "glance", "watch", *_SCHEDULING),
+            commands=("hget", "hmget", "exists", "wait", "smembers", "xrange", "xread"),
             keys=("schedules",),
             caches=True,
         ),
@@ -102,6 +107,7 @@ ROLES = {
             "runs workers, all of their roles included",
             scripts=(
                 "fetch",
+                "started",
                 "renew",
                 "settle",
                 "claim_window",
@@ -113,7 +119,7 @@ ROLES = {
                 "promote",
                 "retire",
             ),
-            commands=(*_LOOKING, "hsetnx", "xreadgroup", "xclaim", "xgroup|create"),
+            commands=(*_LOOKING, "hsetnx", "xread", "xreadgroup", "xclaim", "xgroup|create"),
             keys=_WORK,
             caches=True,
         ),
@@ -137,11 +143,21 @@ ROLES = {
             "operator",
             "looks; pauses, drains and clears queues; ends, moves, replays jobs; keeps schedules",
             scripts=(
-                *("look", "why", "census", "cancel", "reprioritise", "replay", "purge"),
+                *(
+                    "look",
+                    "glance",
+                    "watch",
+                    "why",
+                    "census",
+                    "cancel",
+                    "reprioritise",
+                    "replay",
+                    "purge",
+                ),
                 *("pause", "drain", "clear", "remove", *_LISTS),
                 *_SCHEDULING,
             ),
-            commands=_LOOKING,
+            commands=(*_LOOKING, "xread"),
             keys=_ALL,
         ),
         Role(
@@ -192,7 +208,7 @@ def rules(
     words += [f"+{command}" for command in commands]
     words += [f"{mark}{pattern}" for name in names for pattern in [_pattern(name, queue)]]
     if guarded:
-        of_jobs = [_pattern(name, queue) for name in names if name in _JOBS]
+        of_jobs = [_pattern(name, queue) for name in names if name in (*_JOBS, *_LOOSE)]
         words.append(_selector(guarded, of_jobs))
     return words
 

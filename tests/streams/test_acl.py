@@ -17,6 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, ResponseError
 
+from producers.following import Following
 from streams.acl import (
     CACHE_SCRIPTS,
     ROLES,
@@ -33,10 +34,11 @@ from streams.cache import Order, RedisCache
 from streams.cancel import Cancellation
 from streams.connection import open_blocking_client
 from streams.dead import count_letters, purge
+from streams.delayed import FROM_THE_FIRST, hear_of_soon
 from streams.doctor.diagnose import diagnose
 from streams.embedded import EmbeddedServer
 from streams.errors import InvalidJobError, SettingsError
-from streams.fetch import wait_for_one
+from streams.events import tell_started
 from streams.inspection import inspect_queue
 from streams.jobs import peek_state
 from streams.keys import GROUP, Keys
@@ -53,6 +55,8 @@ from streams.why.explain import why
 from streams.workers import retire
 from tests.support.queues import QueueUnderTest, job, row
 from tests.support.servers import connect
+from tests.support.sleep import taken_in_sleep
+from tests.support.waiting import TIMEOUT_S
 
 PASSWORD = "hunter2"  # noqa: S105 - of users that live as long as a test
 SHA256 = hashlib.sha256(PASSWORD.encode()).hexdigest()
@@ -130,6 +134,35 @@ async def test_a_producer_enqueues_follows_and_cancels(users: Users) -> None:
     assert cancelled == [Cancellation.CANCELLED, Cancellation.CANCELLED, Cancellation.ASKED]
     assert (await producer.look("taken")).state is State.RUNNING
     assert await peek_state(producer.server, producer.keys, "later") == (State.CANCELLED, b"")
+
+
+@pytest.mark.parametrize("role", ["producer", "operator"])
+async def test_a_producer_and_an_operator_hear_of_jobs(users: Users, role: str) -> None:
+    queue = users.as_role(role)
+    await users.admin.open()
+    following = Following(queue.server, queue.keys)
+    await users.as_role("producer").add(job(id="a"))
+    events = following.events(["a"])
+
+    with anyio.fail_after(TIMEOUT_S):
+        heard = [await anext(events)]
+        consumer = users.as_role("consumer")
+        delivery = await consumer.fetch_one()
+        await tell_started(consumer.server, consumer.keys, [delivery])
+        await consumer.settle(delivery, Verdict.COMPLETED, detail=b"1")
+        heard += [each async for each in events]
+
+    assert [each.happening.value for each in heard] == ["seen", "started", "completed"]
+    await following.close()
+
+
+async def test_a_worker_hears_of_jobs_that_are_due_soon(users: Users) -> None:
+    await users.as_role("producer").add(job(delay_ms=400))
+    consumer = users.as_role("consumer")
+
+    soon = await hear_of_soon(consumer.client, consumer.keys, FROM_THE_FIRST, block_ms=1)
+
+    assert soon.due_in_ms == 400
 
 
 @pytest.mark.parametrize("role", ["producer", "operator"])
@@ -229,7 +262,7 @@ async def test_a_consumer_buries_what_lost_its_body_and_promotes(users: Users) -
 
     assert len((await consumer.claim("second")).dead) == 1
     assert (await consumer.promote())[0] == 1
-    assert await wait_for_one(consumer.client, consumer.keys, "third", block_ms=1000)
+    assert await taken_in_sleep(consumer.client, consumer.keys, "third", block_ms=1000)
 
 
 async def test_an_observer_sees_everything_and_may_run_the_doctor(users: Users) -> None:
