@@ -141,8 +141,9 @@ class Producer:
     ) -> BatchReport:
         """Hand in any number of jobs, a hundred (or 4 MiB) a call, in their order.
 
-        While the server has three calls the next one is made ready. *progress* is called
-        with what is known so far after the answer to each call.
+        Only jobs of a call that has to be repeated may come behind later ones. While the
+        server has three calls the next one is made ready. *progress* is called with what is
+        known so far after the answer to each call.
 
         A job that finds the queue full or draining is refused and counted; the others go in.
         With *wait* none is refused by a full one: the next is sent when there is room, one call
@@ -171,7 +172,9 @@ class Producer:
             async with aclosing(calls_of(jobs)) as calls:
                 async for call in calls:
                     under_way.append(asyncio.ensure_future(self._send(call, wait)))
-                    if len(under_way) == calls_max:
+                    # The first goes alone: where it has to make the script known, others would
+                    # overtake it.
+                    if len(under_way) == (calls_max if report.total else 1):
                         report = await take_one()
             while under_way:
                 report = await take_one()

@@ -6,7 +6,7 @@ ProducerError
 ├── JobFailedError     the job that was waited for ended without success
 ├── RetryRefusedError  the job that was to run again cannot
 ├── ScheduleError      a schedule that makes no sense, or cannot be run now
-└── TileError          a tile address or key that does not exist
+└── TooManyTilesError  more tiles at once than are allowed
 
 Of streams' QueueFullError: QueueStayedFullError, where there was no room within a time.
 """
@@ -28,8 +28,16 @@ class PayloadError(ProducerError, ValueError):
     """Raised before anything is sent when a payload does not fit its model."""
 
 
-class TileError(ProducerError, ValueError):
-    """Raised for a tile address outside its zoom, or a part of a key that is unsafe."""
+class TooManyTilesError(ProducerError, ValueError):
+    """Raised before anything is sent when more tiles are asked for at once than are allowed."""
+
+    def __init__(self, tiles: int, tiles_max: int) -> None:
+        self.tiles = tiles
+        self.tiles_max = tiles_max
+        super().__init__(
+            f"that would be {tiles} tiles, at most {tiles_max} are allowed at once: take fewer "
+            "levels, styles or times, or a smaller area"
+        )
 
 
 class ScheduleError(ProducerError, ValueError):

@@ -35,7 +35,7 @@ _ALIASES = {"last_job": "job"}
 #: What reads and changes schedules, and what fires them.
 _SCHEDULING = ("timetable", "schedule", "suspend", "unschedule", "tick")
 #: What lists jobs by their state.
-_LISTS = ("list_waiting", "list_running", "list_delayed")
+_LISTS = ("list_waiting", "list_running", "list_delayed", "list_records", "list_dead")
 #: Every pattern of a tile in a cache, as `producers.tilekey` names them.
 _TILES = "millstream:tile:*"
 
@@ -46,7 +46,6 @@ _LOOKING = (
     "hget",
     "hmget",
     "hgetall",
-    "strlen",
     "smembers",
     "xlen",
     "xrange",

@@ -14,11 +14,10 @@ from producers.gateway.layers import FindLayers, MapLayer
 from producers.payloads.tiles import RenderTile
 from producers.tilegrid import ZOOM_MAX, Tile, is_valid, tile_bbox_3857
 from producers.tilekey import tile_key
+from producers.tilepriority import INTERACTIVE_PRIORITY
 from streams.cache import Cache
 from streams.errors import StreamsError
 
-#: The urgency of a tile that somebody looks at an empty square for: the level "high".
-WANTED_PRIORITY = 200
 #: What a visitor waits before they are asked to come again.
 WAIT_MAX = timedelta(seconds=10)
 #: Visitors that wait at a time. Each asks Redis up to a hundred times a second at first.
@@ -89,7 +88,7 @@ class TileDesk:
                 style=style,
                 bbox=tile_bbox_3857(tile),
                 time=time or found.time,
-                priority=WANTED_PRIORITY,
+                priority=INTERACTIVE_PRIORITY,
             )
         except ValidationError as error:
             raise BadRequest(

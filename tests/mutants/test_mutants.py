@@ -110,8 +110,8 @@ def test_a_fence_that_is_left_out_is_noticed(redis_url: str, tmp_path: Path) -> 
     """In a process of its own, because a mutant stays in place until the end of it."""
     [unfenced] = [
         mutant
-        for mutant in mutants_of("_pending")
-        if "row[4] ~= tonumber(deliveries)" in mutant.now
+        for mutant in mutants_of("settle")
+        if "count ~= tonumber(deliveries)" in mutant.now
     ]
     said = tmp_path / "said"
     pid = os.fork()

@@ -6,10 +6,10 @@ import anyio
 import httpx
 import pytest
 
-from producers.gateway.tiles import WANTED_PRIORITY
 from producers.payloads.tiles import RenderTile
 from producers.tilegrid import Tile, tile_bbox_3857
 from producers.tilekey import tile_key
+from producers.tilepriority import INTERACTIVE_PRIORITY
 from streams.priority import Priority
 from streams.settle import Verdict
 from tests.producers.gateway.conftest import LAYER, TILE, TIMES, Gateway
@@ -53,7 +53,7 @@ async def test_any_other_tile_is_an_urgent_job_and_is_waited_for(gateway: Gatewa
     answer, wanted = await get_and_paint(gateway, TILE)
 
     assert (answer.status_code, answer.content) == (200, b"a picture")
-    assert Priority.of(wanted.priority) is Priority.of(WANTED_PRIORITY) is Priority.HIGH
+    assert Priority.of(wanted.priority) is Priority.of(INTERACTIVE_PRIORITY) is Priority.HIGH
     assert (wanted.layer, wanted.time) == (LAYER.name, LAYER.time)
     assert wanted.bbox == tile_bbox_3857(Tile(1, 0, 1))
 
