@@ -42,6 +42,7 @@ from consumers.vitals import Vitals
 from streams.clock import ServerClock
 from streams.connection import LOADING_MAX_S, connected
 from streams.keys import Keys
+from streams.lane import Lane
 from streams.server import Server
 from streams.settle import Retention
 from streams.workers import hostname, new_consumer_name
@@ -149,8 +150,11 @@ class Worker:
                     client = await stack.enter_async_context(
                         connected(url, loading_s=LOADING_MAX_S)
                     )
-                    reader = await stack.enter_async_context(
+                    reading = await stack.enter_async_context(
                         connected(url, reply_timeout_s=READ_TIMEOUT_S)
+                    )
+                    reader = await stack.enter_async_context(
+                        Lane.open(reading, reply_timeout_s=READ_TIMEOUT_S)
                     )
                     ground = self._ground(client)
                     await prepare(client, self._settings, ground, self._log)
@@ -161,7 +165,7 @@ class Worker:
         if self._shutdown.is_broken:
             raise WorkerBrokenError
 
-    async def _work(self, server: Server, reader: Redis, ground: Ground) -> None:
+    async def _work(self, server: Server, reader: Lane, ground: Ground) -> None:
         orphans = Orphans(
             server,
             self._keys,
@@ -216,7 +220,7 @@ class Worker:
         self._log.info("worker_shutdown_complete", consumer=self.consumer)
 
     async def _take_jobs(
-        self, server: Server, reader: Redis, pool: Pool, orphans: Orphans, ground: Ground
+        self, server: Server, reader: Lane, pool: Pool, orphans: Orphans, ground: Ground
     ) -> None:
         """Fetch, claim and promote until it is time to stop."""
         settings, log = self._settings, self._log
@@ -267,7 +271,16 @@ class Worker:
                 self._metrics,
                 log,
             )
-            taking.start_soon(listen, server, self._keys, self._dues, stopping, self._metrics, log)
+            taking.start_soon(
+                listen,
+                server,
+                self._keys,
+                self._dues,
+                fetcher.wake,
+                stopping,
+                self._metrics,
+                log,
+            )
             taking.start_soon(compare, orphans, ground, lease_ms, stopping, self._metrics, log)
             taking.start_soon(tidy, server, self._keys, lease_ms, stopping, self._metrics, log)
 

@@ -38,7 +38,6 @@ from streams.doctor.diagnose import diagnose
 from streams.embedded import EmbeddedServer
 from streams.errors import InvalidJobError, SettingsError
 from streams.events import tell_started
-from streams.fetch import wait_for_one
 from streams.inspection import inspect_queue
 from streams.jobs import peek_state
 from streams.keys import GROUP, Keys
@@ -55,6 +54,7 @@ from streams.why.explain import why
 from streams.workers import retire
 from tests.support.queues import QueueUnderTest, job, row
 from tests.support.servers import connect
+from tests.support.sleep import taken_in_sleep
 from tests.support.waiting import TIMEOUT_S
 
 PASSWORD = "hunter2"  # noqa: S105 - of users that live as long as a test
@@ -261,7 +261,7 @@ async def test_a_consumer_buries_what_lost_its_body_and_promotes(users: Users) -
 
     assert len((await consumer.claim("second")).dead) == 1
     assert (await consumer.promote())[0] == 1
-    assert await wait_for_one(consumer.client, consumer.keys, "third", block_ms=1000)
+    assert await taken_in_sleep(consumer.client, consumer.keys, "third", block_ms=1000)
 
 
 async def test_an_observer_sees_everything_and_may_run_the_doctor(users: Users) -> None:

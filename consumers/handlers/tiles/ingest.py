@@ -28,8 +28,10 @@ from consumers.handlers.tiles.catalog import Catalog, Dataset, DatasetKey
 from consumers.handlers.tiles.dataerrors import IngestError, TilesDataError, iso_utc
 from consumers.handlers.tiles.field import Field, SkippedField
 from consumers.handlers.tiles.gribscan import scan
+from consumers.handlers.tiles.levels import levels_of
 from consumers.handlers.tiles.models import model_of_file
 from consumers.handlers.tiles.names import LayerName, layer_name
+from consumers.handlers.tiles.pyramid import Pyramid, summary_of
 from consumers.handlers.tiles.shards import (
     ShardLayout,
     Values,
@@ -172,8 +174,10 @@ class _Ingest:
         for dataset in unused:
             if await self._catalog.uses(dataset.storage_path):
                 continue
-            for index in range(dataset.layout.count):
-                await self._store.delete(shard_name(dataset.storage_path, index))
+            for level in range(dataset.levels + 1):
+                part = dataset.at_level(level)
+                for index in range(part.layout.count):
+                    await self._store.delete(shard_name(part.storage_path, index))
 
     async def _require_same_grid(self, dataset: Dataset) -> None:
         """Another domain of the same model must not take the place of the first."""
@@ -191,21 +195,44 @@ class _Ingest:
 
     async def _store_shards(self, dataset: Dataset, values: Values) -> None:
         self.written.append(dataset)
+        pyramid = _pyramid(dataset)
+        await self._store_whole(dataset, values, pyramid)
+        await self._store_levels(dataset, pyramid)
+
+    async def _store_whole(
+        self, dataset: Dataset, values: Values, pyramid: Pyramid | None = None
+    ) -> None:
         for index in range(dataset.layout.count):
             box = dataset.layout.box(index)
             block = values[box.row0 : box.row1, box.col0 : box.col1]
             await self._write_shard(dataset, index, block)
+            if pyramid is not None:
+                await to_thread.run_sync(pyramid.take, box, block)
+
+    async def _store_levels(self, dataset: Dataset, pyramid: Pyramid) -> None:
+        for level, values in pyramid:
+            await self._store_whole(dataset.at_level(level), values)
 
     async def _store_speed(self, name: LayerName, one: Dataset, other: Dataset) -> None:
         """Shard by shard: never a whole field in memory."""
         path = _storage_path(replace(one, name=name), f"{one.storage_path} {other.storage_path}")
-        wind = replace(one, name=name, storage_path=path, vmin=None, vmax=None)
+        wind = replace(
+            one,
+            name=name,
+            storage_path=path,
+            vmin=None,
+            vmax=None,
+            levels=levels_of(one.grid),
+        )
         self.written.append(wind)
+        pyramid = _pyramid(wind)
         for index in range(wind.layout.count):
             components = [await self._read_shard(each, index) for each in (one, other)]
             speed: Values = np.hypot(*components)
             await self._write_shard(wind, index, speed)
+            await to_thread.run_sync(pyramid.take, wind.layout.box(index), speed)
             wind = _widened(wind, speed)
+        await self._store_levels(wind, pyramid)
         self._add(wind)
 
     async def _write_shard(self, dataset: Dataset, index: int, values: Values) -> None:
@@ -252,6 +279,10 @@ def _with_model(
             yield replace(field, model=model or field.model or otherwise)
 
 
+def _pyramid(dataset: Dataset) -> Pyramid:
+    return Pyramid(dataset.layout, dataset.levels, summary_of(dataset.name.parameter))
+
+
 def _described(field: Field) -> Dataset:
     if field.model is None:
         raise IngestError(f"the field {field.name} names no model")
@@ -266,6 +297,7 @@ def _described(field: Field) -> Dataset:
         units=field.units,
         vmin=None,
         vmax=None,
+        levels=levels_of(field.grid),
     )
     path = _storage_path(dataset, field.values)
     return _widened(replace(dataset, storage_path=path), field.values)

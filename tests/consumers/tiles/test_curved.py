@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumers.handlers.tiles.curved import projector
 from consumers.handlers.tiles.errors import GridError
 from consumers.handlers.tiles.grid import ProjectedGrid
 from consumers.handlers.tiles.lattice import Float64s, positions
 from consumers.handlers.tiles.mapping import map_tile
 from consumers.handlers.tiles.pixels import Target
-from consumers.handlers.tiles.projected import projector
 from producers.payloads.tiles import BoundingBox
 from producers.tilegrid import Tile
 from tests.consumers.tiles.grids import areas, picture, projected_grid, projected_grids, tiles
