@@ -19,6 +19,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from producers.following import Following
 from streams.acl import (
+    CACHE_SCRIPTS,
     ROLES,
     Role,
     cache_rules,
@@ -29,7 +30,7 @@ from streams.acl import (
     set_user,
 )
 from streams.audit.audit import audit
-from streams.cache import RedisCache
+from streams.cache import Order, RedisCache
 from streams.cancel import Cancellation
 from streams.connection import open_blocking_client
 from streams.dead import count_letters, purge
@@ -325,6 +326,14 @@ async def test_who_may_keep_tiles_keeps_tiles(users: Users) -> None:
         await RedisCache(users.clients["observer"]).get("millstream:tile:a")
 
 
+async def test_who_may_keep_tiles_keeps_results_of_which_the_newest_stands(users: Users) -> None:
+    cache = RedisCache(users.clients["consumer"])
+
+    assert await cache.put_newest("gradient:a", b"{}", timedelta(days=30), Order(2, 1))
+    assert not await cache.put_newest("gradient:a", b"[]", timedelta(days=30), Order(1, 9))
+    assert await cache.get("gradient:a") == b"{}"
+
+
 #: What nobody needs: each would destroy, read or take over more than its own work.
 ATTACKS = [
     "FLUSHALL",
@@ -502,7 +511,8 @@ def test_every_script_belongs_to_a_role() -> None:
     names = {f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name.endswith(".lua")}
     public = {name for name in names if not name.startswith("_")}
 
-    assert public == {script for role in ROLES.values() for script in role.scripts}
+    of_roles = {script for role in ROLES.values() for script in role.scripts}
+    assert public == of_roles | set(CACHE_SCRIPTS)
 
 
 def test_patterns_cover_exactly_the_keys_of_a_queue() -> None:
