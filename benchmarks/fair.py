@@ -1,7 +1,7 @@
-"""What turns cost: one tenant's many jobs in a queue that tenants share, and in one that they do not.
+"""What turns cost: one tenant's many jobs in a queue that tenants share, and in one that is not.
 
 Starts a Redis and a worker process of its own. `first` is how many jobs of the many run before
-the one of another tenant that was sent behind them.
+the one of another tenant that was sent behind them; -1 means that nobody waited for it.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from streams.server import Server
 
 #: Between two looks at the job of the other tenant.
 LOOK_S = 0.002
+#: A job that has not run by then is behind all of the others.
+FIRST_MAX = 2_000
 
 
 async def run(url: str, client: Redis, count: int, slots: int, window: int) -> str:
@@ -59,7 +61,7 @@ async def run(url: str, client: Redis, count: int, slots: int, window: int) -> s
 async def until_run(server: Server, client: Redis, job_id: str) -> int:
     """Wait until a job has ended; how many had by then."""
     while not (await look(server, KEYS, job_id)).state.is_end:
-        if await completed(client, KEYS) > 2000:  # it is behind all of them
+        if await completed(client, KEYS) > FIRST_MAX:
             return -1
         await anyio.sleep(LOOK_S)
     return await completed(client, KEYS)

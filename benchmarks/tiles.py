@@ -14,18 +14,28 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
 from redis.asyncio import Redis
 
 from benchmarks.counting import commands, completed, require_all_ran, until_completed
+from benchmarks.drawing import measure_drawing
 from benchmarks.ground import server_to_start, told
+from benchmarks.tilerace import race
 from consumers.handlers.tiles.atmosphere import forecast
+from consumers.handlers.tiles.decoded import ShardCache
+from consumers.handlers.tiles.encoding import Indexed, encode
 from consumers.handlers.tiles.ingest import ingest_fields
+from consumers.handlers.tiles.mapping import MappingCache
+from consumers.handlers.tiles.pixels import Target
+from consumers.handlers.tiles.reading import Reader
+from consumers.handlers.tiles.sample import Resampling
 from consumers.handlers.tiles.system import TileData, open_data
 from producers.client import Producer
 from producers.payloads.tiles import RenderTile
+from producers.tilegrid import bbox_tile
 from producers.warming.tilejob import tile_job
 from producers.warming.warm import warm_layer
 from streams.embedded import EmbeddedServer
@@ -34,6 +44,20 @@ from streams.keys import Keys
 KEYS = Keys("tiles")
 RUN = datetime(2026, 1, 1, tzinfo=UTC)
 LAYERS = (("demo_TMP_2m", "temperature"), ("demo_PRMSL_msl", "pressure"))
+COLOURED = (
+    ("demo_TMP_2m", "temperature"),
+    ("demo_TMP_2m", "temperature_bands"),
+    ("demo_APCP_surface", "precipitation"),
+    ("demo_APCP_surface", "precipitation_bands"),
+)
+LAYERED = (
+    ("demo_PRMSL_msl", "isobars"),
+    ("demo_WIND_10m", "wind_barbs"),
+    ("demo_WIND_10m", "wind_arrows"),
+    ("demo_TMP_2m", "weather"),
+    ("demo_TMP_2m", "data"),
+)
+LAYERED_ZOOM = 3
 ZOOM_MAX = 4
 
 
@@ -77,6 +101,52 @@ async def draw_alone(data: TileData, rounds: int) -> None:
         )
 
 
+async def draw_in_parts(data: TileData, rounds: int) -> None:
+    """What colours and encoding take of a tile, and how large it is: zooms 0 to 4, warm."""
+    reader = Reader(ShardCache(data.store), MappingCache())
+    print(f"\n{'colours for values, ms a tile':42} {'sample':>8} {'colour':>8} {'encode':>8} bytes")
+    for layer, style in COLOURED:
+        found = await data.catalog.find(layer, RUN, now=RUN)
+        colouring = data.styles.colouring(style, found.value_range)
+        spent_ms: list[tuple[float, float, float]] = []
+        sizes: list[int] = []
+        for tile in pyramid(layer, style):
+            cells = await reader.cells(found.dataset, Target.of(tile), Resampling.BILINEAR)
+            if cells is None:
+                continue
+            picture = b""
+            for _ in range(rounds):
+                times = [time.perf_counter()]
+                field = cells.field()
+                times.append(time.perf_counter())
+                indices = colouring.indices(field)
+                times.append(time.perf_counter())
+                picture = encode(Indexed(indices, colouring.palette), "png")
+                times.append(time.perf_counter())
+                sampled, coloured, encoded = (1000 * (b - a) for a, b in pairwise(times))
+                spent_ms.append((sampled, coloured, encoded))
+            sizes.append(len(picture))
+        parts = "".join(f"{statistics.median(each):8.3f} " for each in zip(*spent_ms, strict=True))
+        print(f"{f'{layer} {style}':42} {parts}{statistics.mean(sizes):5,.0f}")
+
+
+async def draw_layers(data: TileData, rounds: int) -> None:
+    """What lines, signs and several layers take: the tiles of zoom 3, warm."""
+    painter = data.painter()
+    print(f"\n{'lines, signs and layers, zoom 3':42}")
+    for layer, style in LAYERED:
+        tiles = [tile for tile in pyramid(layer, style) if bbox_tile(tile.bbox).z == LAYERED_ZOOM]
+        times_ms: list[float] = []
+        for number in range(rounds + 1):
+            for tile in tiles:
+                started = time.perf_counter()
+                await painter.paint(tile)
+                if number:
+                    times_ms.append((time.perf_counter() - started) * 1000)
+        p99 = statistics.quantiles(times_ms, n=100)[98]
+        print(f"{f'{layer} {style}':42} p50 {statistics.median(times_ms):.1f} ms  p99 {p99:.1f} ms")
+
+
 async def through_the_queue(
     client: Redis, url: str, environment: Mapping[str, str], slots: int, rounds: int
 ) -> None:
@@ -114,8 +184,13 @@ async def measure(url: str, directory: Path, rounds: int) -> None:
     async with open_data(environment) as data:
         await ingest_fields(forecast(RUN, hours=(0,)), data.catalog, data.store)
         await draw_alone(data, rounds)
+        await draw_in_parts(data, rounds)
+        await draw_layers(data, rounds)
+        await race(data, rounds, RUN)
+    fields = {field.parameter: field for field in forecast(RUN, hours=(0,))}
+    measure_drawing(fields, [Target.of(tile) for tile in pyramid(*LAYERS[1])], rounds)
     async with Redis.from_url(url) as client:
-        for slots in (1, 4, 8):
+        for slots in (1, 4, 8, 64):
             await through_the_queue(client, url, environment, slots, rounds)
 
 

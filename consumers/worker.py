@@ -43,6 +43,7 @@ from consumers.vitals import Vitals
 from streams.clock import ServerClock
 from streams.connection import LOADING_MAX_S, connected
 from streams.keys import Keys
+from streams.lane import Lane
 from streams.server import Server
 from streams.settle import Retention
 from streams.workers import hostname, new_consumer_name
@@ -150,8 +151,11 @@ class Worker:
                     client = await stack.enter_async_context(
                         connected(url, loading_s=LOADING_MAX_S)
                     )
-                    reader = await stack.enter_async_context(
+                    reading = await stack.enter_async_context(
                         connected(url, reply_timeout_s=READ_TIMEOUT_S)
+                    )
+                    reader = await stack.enter_async_context(
+                        Lane.open(reading, reply_timeout_s=READ_TIMEOUT_S)
                     )
                     ground = self._ground(client)
                     await prepare(client, self._settings, ground, self._log)
@@ -162,7 +166,7 @@ class Worker:
         if self._shutdown.is_broken:
             raise WorkerBrokenError
 
-    async def _work(self, server: Server, reader: Redis, ground: Ground) -> None:
+    async def _work(self, server: Server, reader: Lane, ground: Ground) -> None:
         orphans = Orphans(
             server,
             self._keys,
@@ -217,15 +221,16 @@ class Worker:
         self._log.info("worker_shutdown_complete", consumer=self.consumer)
 
     async def _take_jobs(
-        self, server: Server, reader: Redis, pool: Pool, orphans: Orphans, ground: Ground
+        self, server: Server, reader: Lane, pool: Pool, orphans: Orphans, ground: Ground
     ) -> None:
         """Fetch, claim, promote and admit until it is time to stop."""
         settings, log = self._settings, self._log
-        admitter = Admitter(server, self._keys, self._retention, self._metrics, log)
+        keys, metrics = self._keys, self._metrics
+        admitter = Admitter(server, keys, self._retention, metrics, log)
         fetcher = Fetcher(
             server,
             reader,
-            self._keys,
+            keys,
             self.consumer,
             self._inflight,
             orphans,
@@ -234,18 +239,11 @@ class Worker:
             admitter,
             self._clock,
             self._health,
-            self._metrics,
+            metrics,
             log,
         )
         claimer = Claimer(
-            server,
-            self._keys,
-            self.consumer,
-            self._retention,
-            self._inflight,
-            orphans,
-            self._metrics,
-            log,
+            server, keys, self.consumer, self._retention, self._inflight, orphans, metrics, log
         )
         log.info(
             "worker_started",
@@ -262,18 +260,13 @@ class Worker:
             taking.start_soon(admitter.run, stopping)
             taking.start_soon(self._brakes.run, stopping)
             taking.start_soon(
-                promote,
-                server,
-                self._keys,
-                self._retention,
-                self._dues,
-                stopping,
-                self._metrics,
-                log,
+                promote, server, keys, self._retention, self._dues, stopping, metrics, log
             )
-            taking.start_soon(listen, server, self._keys, self._dues, stopping, self._metrics, log)
-            taking.start_soon(compare, orphans, ground, lease_ms, stopping, self._metrics, log)
-            taking.start_soon(tidy, server, self._keys, lease_ms, stopping, self._metrics, log)
+            taking.start_soon(
+                listen, server, keys, self._dues, fetcher.wake, stopping, metrics, log
+            )
+            taking.start_soon(compare, orphans, ground, lease_ms, stopping, metrics, log)
+            taking.start_soon(tidy, server, keys, lease_ms, stopping, metrics, log)
 
     async def _close_when_stopping(self) -> None:
         await self._shutdown.stopping.wait()

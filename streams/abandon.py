@@ -61,6 +61,7 @@ async def abandon(
                 "events": keys.events,
                 "watchers": keys.watchers,
                 "counters": keys.counters,
+                "wake": keys.wake,
             },
             args={
                 "consumer": consumer,

@@ -34,10 +34,14 @@ _ALL = (*_WORK, "gate", *_SCHEDULES)
 _ALIASES = {"last_job": "job"}
 #: What reads and changes schedules, and what fires them.
 _SCHEDULING = ("timetable", "schedule", "suspend", "unschedule", "tick")
+#: What the systems keep for their readers: tiles as `producers.tilekey` names them, gradients,
+#: and which of two results is the newer (`RedisCache.put_newest`).
+_KEPT = ("millstream:tile:*", "gradient:*", "millstream:order:*")
+
+#: Scripts that keep something for readers and belong to no job.
+CACHE_SCRIPTS = ("keep",)
 #: What lists jobs by their state.
 _LISTS = ("list_waiting", "list_running", "list_delayed", "list_records", "list_dead")
-#: Every pattern of a tile in a cache, as `producers.tilekey` names them.
-_TILES = "millstream:tile:*"
 
 _LOOKING = (
     "time",
@@ -78,7 +82,7 @@ class Role:
     keys: tuple[str, ...] = ()
     only_reads: bool = False
     caches: bool = False
-    """It may also keep rendered tiles, where queue and cache share a server."""
+    """It may also keep tiles and results, where queue and cache share a server."""
 
 
 ROLES = {
@@ -212,11 +216,12 @@ def rules(
 
 
 def cache_rules(*, selectors: bool = True) -> list[str]:
-    """Further words for a user who keeps tiles on the same server: `RedisCache`."""
-    commands = ["get", "mget", "psetex"]
+    """Further words for a user who keeps tiles and results on the same server: `RedisCache`."""
+    inside = {command for script in CACHE_SCRIPTS for command in commands_of(script)}
+    commands = sorted({"get", "mget", "psetex", "evalsha"} | inside)
     if selectors:
-        return [_selector(commands, [_TILES])]
-    return [*(f"+{command}" for command in commands), f"~{_TILES}"]
+        return [_selector(commands, list(_KEPT))]
+    return [*(f"+{command}" for command in commands), *(f"~{pattern}" for pattern in _KEPT)]
 
 
 def set_user(user: str, words: list[str]) -> str:

@@ -136,6 +136,7 @@ async def settle(
             "watchers": keys.watchers,
             "counters": keys.counters,
             "stats": keys.stats,
+            "wake": keys.wake,
         },
         args={
             "consumer": consumer,

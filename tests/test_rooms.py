@@ -23,8 +23,11 @@ LINES_MAX = 320
 #: handlers know no Redis, no worker and no other handler, so that each can be read,
 #: tested and installed alone.
 OPEN_TO_HANDLERS = {
+    "consumers.batch",
     "consumers.errors",
     "consumers.handler",
+    "consumers.objects.bucket",
+    "consumers.objects.errors",
     "consumers.registry",
     "consumers.retry",
     "streams.cache",

@@ -41,6 +41,18 @@ def prepare(contestant: Contestant, cache: Path = CACHE) -> tuple[list[str], Pat
     return [str(python), "-m", module], PROJECT
 
 
+def python_with(packages: Sequence[str], name: str, cache: Path = CACHE) -> Path:
+    """The interpreter of the environment *name*, which has *packages* and nothing of ours.
+
+    Raises:
+        LeftOutError: they cannot be installed.
+    """
+    folder = cache / name
+    python = folder / "bin" / "python"
+    _install(folder, packages, _pip(python))
+    return python
+
+
 def _pip(python: Path) -> list[str]:
     if shutil.which("uv"):
         return ["uv", "pip", "install", "--quiet", "--python", str(python)]

@@ -1,16 +1,17 @@
 """The catalog's layers as the map and the contact sheet show them: titles, units, legends."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from consumers.demo.bounds import bounds_of
 from consumers.handlers.tiles.catalog import Catalog, Dataset, Selection
+from consumers.handlers.tiles.errors import StyleError
 from consumers.handlers.tiles.names import LayerName
-from consumers.handlers.tiles.style import Style
-from consumers.handlers.tiles.styles import find_style
-from producers.gateway.layers import MapLayer, MapStyle
+from consumers.handlers.tiles.styles.legend import Legend, legend_of
+from consumers.handlers.tiles.styles.library import StyleLibrary
+from producers.gateway.layers import MapLayer, MapStyle, MapTick
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +56,12 @@ _TITLES: Final[Mapping[str, str]] = {
     "WIND": "Wind speed",
 }
 
-#: The style that fits a parameter better than the one that takes the layer's own range.
-_FITTING: Final[Mapping[str, str]] = {
-    "APCP": "precipitation",
-    "DPT": "temperature",
-    "GUST": "wind_speed",
-    "MSLET": "pressure",
-    "PRMSL": "pressure",
-    "TMAX": "temperature",
-    "TMIN": "temperature",
-    "TMP": "temperature",
-    "TSOIL": "temperature",
-    "WIND": "wind_speed",
-    "WTMP": "temperature",
-}
-
 #: What people look at first, as parameter and level; "" fits any level.
 _FIRST: Final = (("TMP", "2m"), ("TMP", "surface"), ("TMP", ""), ("PRMSL", ""), ("WIND", "10m"))
 
 
 async def map_layers(
-    catalog: Catalog, datasets: Iterable[Dataset], now: datetime
+    catalog: Catalog, library: StyleLibrary, datasets: Iterable[Dataset], now: datetime
 ) -> list[MapLayer]:
     """The layers of *datasets*, each at its time nearest to *now*, the best one in front.
 
@@ -88,7 +74,8 @@ async def map_layers(
     layers: list[MapLayer] = []
     for name in sorted(times, key=_rank):
         selection = await catalog.find(str(name), None, now=now)
-        layers.append(_map_layer(selection, tuple(sorted(times[name]))))
+        beside = {f"{each.parameter}_{each.level}" for each in times if each.model == name.model}
+        layers.append(_map_layer(library, selection, tuple(sorted(times[name])), beside))
     return layers
 
 
@@ -99,7 +86,12 @@ def _rank(name: LayerName) -> tuple[int, str]:
     return len(_FIRST), str(name)
 
 
-def _map_layer(selection: Selection, times: tuple[datetime, ...]) -> MapLayer:
+def _map_layer(
+    library: StyleLibrary,
+    selection: Selection,
+    times: tuple[datetime, ...],
+    beside: Collection[str],
+) -> MapLayer:
     dataset, value_range = selection.dataset, selection.value_range
     unit = _UNITS.get(dataset.units, _Unit(dataset.units))
     _, parameter, level = dataset.name
@@ -112,27 +104,43 @@ def _map_layer(selection: Selection, times: tuple[datetime, ...]) -> MapLayer:
         times=times,
         reference_time=dataset.reference_time,
         value_range=None if shown is None else (shown[0], shown[1]),
-        styles=tuple(
-            _map_style(find_style(name, value_range), unit)
-            for name in _style_names(parameter)
-            if name != "default" or value_range is not None
-        ),
+        styles=tuple(_styles(library, selection, unit, beside)),
         bounds=bounds_of(dataset.grid),
     )
 
 
-def _style_names(parameter: str) -> Sequence[str]:
-    fitting = _FITTING.get(parameter)
-    return ("default",) if fitting is None else (fitting, "default")
+def _styles(
+    library: StyleLibrary, selection: Selection, unit: _Unit, related: Collection[str]
+) -> Iterator[MapStyle]:
+    """The styles for a layer, the one that fits best first; *related* are layers beside it."""
+    value_range = selection.value_range
+    for name in (*library.fitting(selection.dataset.name.parameter), "default"):
+        if library.related(name) <= set(related):
+            try:
+                yield _map_style(legend_of(library, name, value_range), unit)
+            except StyleError:
+                # It needs the range of values, and all of them are missing.
+                continue
 
 
-def _map_style(style: Style, unit: _Unit) -> MapStyle:
-    # Between two stops there are equally many bands: the legend's ticks are equally far apart.
-    bands = style.palette[2:-1]
-    return MapStyle(
-        name=style.name,
-        ticks=tuple(unit.shown(stop.value) for stop in style.stops),
-        ramp=tuple(f"#{bytes(colour).hex()}" for colour in bands),
+def _map_style(legend: Legend, unit: _Unit) -> MapStyle:
+    coloured = next((each for each in (legend, *legend.parts) if each.scale is not None), None)
+    style = MapStyle(legend.style, legend.version, ticks=(), ramp=())
+    if coloured is None or coloured.scale is None:
+        return style
+    ticks = coloured.scale.ticks
+    if not coloured.units:
+        # Written in the units of the grid, which few people read.
+        shown = [unit.shown(tick.value) for tick in ticks]
+        ticks = tuple(
+            replace(tick, value=value, text=f"{value:.4g}")
+            for tick, value in zip(ticks, shown, strict=True)
+        )
+    return replace(
+        style,
+        ticks=tuple(MapTick(tick.value, tick.place, tick.text) for tick in ticks),
+        ramp=coloured.scale.ramp,
+        units=coloured.units or unit.sign,
     )
 
 

@@ -75,16 +75,18 @@ def _graticule(pen: ImageDraw.ImageDraw, edge_px: int) -> None:
 
 def _legend(pen: ImageDraw.ImageDraw, layer: MapLayer, style: MapStyle, edge_px: int) -> None:
     left, top = MARGIN_PX, TITLE_PX + edge_px + 20
+    if not style.ramp:
+        return
     for x in range(edge_px):
         colour = style.ramp[x * len(style.ramp) // edge_px]
         pen.line([(left + x, top), (left + x, top + RAMP_PX - 1)], colour)
     pen.rectangle([(left, top), (left + edge_px - 1, top + RAMP_PX)], outline=_GRID)
-    for i, value in enumerate(style.ticks):
-        at = left + i / (len(style.ticks) - 1) * edge_px
+    for tick in style.ticks:
+        at = left + tick.place * edge_px
         pen.line([(at, top + RAMP_PX), (at, top + RAMP_PX + 4)], _QUIET)
-        pen.text((at, top + RAMP_PX + 7), f"{value:.4g}", _QUIET, _font(11), anchor="ma")
+        pen.text((at, top + RAMP_PX + 7), tick.text, _QUIET, _font(11), anchor="ma")
     pen.text((left + edge_px, top + RAMP_PX + 26), _range(layer), _QUIET, _font(12), anchor="ra")
-    pen.text((left, top + RAMP_PX + 26), layer.units, _QUIET, _font(12))
+    pen.text((left, top + RAMP_PX + 26), style.units, _QUIET, _font(12))
 
 
 def _range(layer: MapLayer) -> str:

@@ -72,8 +72,8 @@ class Warming:
         self._server = server
         self._keys = Keys(queue)
         self._crew = crew
-        style = layer.styles[0].name
-        self.tiles = tuple(warm_layer(layer.name, style, ZOOM_MAX, time=layer.time))
+        self._style = layer.styles[0]
+        self.tiles = tuple(warm_layer(layer.name, self._style.name, ZOOM_MAX, time=layer.time))
 
     async def ready(self) -> None:
         """Wait until all workers take jobs.
@@ -119,7 +119,8 @@ class Warming:
     async def pictures(self, tiles: Sequence[RenderTile]) -> list[bytes | None]:
         """The finished pictures of *tiles*, None for one that is not there."""
         cache = RedisCache(self._server.client)
-        names = [tile_key(tile, tile.time) for tile in tiles]
+        version = self._style.version
+        names = [tile_key(tile, tile.time, style_version=version) for tile in tiles]
         found: list[bytes | None] = []
         for start in range(0, len(names), _PAGE):
             found += await cache.get_many(names[start : start + _PAGE])

@@ -1,4 +1,6 @@
-"""Hears of jobs that are due before this worker would look for them by itself."""
+"""Hears of what is to be looked at before this worker would look by itself."""
+
+from collections.abc import Awaitable, Callable
 
 import anyio
 from redis.exceptions import RedisError
@@ -12,15 +14,24 @@ from streams.keys import Keys
 from streams.server import Server
 
 #: How long one read lasts; shorter than the time after which an answer counts as lost.
-BLOCK_MS = 3_000
+BLOCK_MS = 4_000
 #: Waits between two tries at a server that does not answer.
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.5, 5.0
 
 
 async def listen(
-    server: Server, keys: Keys, dues: Dues, stopping: anyio.Event, metrics: Metrics, log: Logger
+    server: Server,
+    keys: Keys,
+    dues: Dues,
+    wake: Callable[[], Awaitable[None]],
+    stopping: anyio.Event,
+    metrics: Metrics,
+    log: Logger,
 ) -> None:
-    """Tell *dues*, until *stopping*. What is missed here is found a second later."""
+    """Tell *dues*, and *wake* who sleeps, until *stopping*.
+
+    What is missed here is found two seconds later.
+    """
     outage = Outage("listener", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S)
     async with anyio.create_task_group() as ending:
 
@@ -37,6 +48,7 @@ async def listen(
                     outage.over()
                     if due_in_ms is not None:
                         dues.expect(due_in_ms)
+                        await wake()
 
         ending.start_soon(listen_for_ever)
         await stopping.wait()

@@ -1,8 +1,6 @@
 """From a tile's address to its picture: out of the cache, or drawn while somebody waits."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 
 from pydantic import ValidationError
 from redis.exceptions import RedisError
@@ -10,7 +8,7 @@ from redis.exceptions import RedisError
 from producers.client import Producer
 from producers.errors import JobFailedError
 from producers.gateway.errors import BadRequest, NotDrawn, NotHere, NotYet
-from producers.gateway.layers import FindLayers, MapLayer
+from producers.gateway.layers import FindLayers, named_style
 from producers.payloads.tiles import RenderTile
 from producers.tilegrid import ZOOM_MAX, Tile, is_valid, tile_bbox_3857
 from producers.tilekey import tile_key
@@ -57,8 +55,8 @@ class TileDesk:
             NotDrawn: the job that should draw it died.
             NotYet: it was not drawn in time, or Redis does not answer.
         """
-        wanted = await self._wanted(layer, style, tile, time)
-        key = tile_key(wanted, wanted.time)
+        wanted, version = await self._wanted(layer, style, tile, time)
+        key = tile_key(wanted, wanted.time, style_version=version)
         try:
             return await self._cache.get(key) or await self._drawn(wanted, key)
         except (RedisError, StreamsError, OSError) as error:
@@ -66,24 +64,21 @@ class TileDesk:
 
     async def _wanted(
         self, layer: str, style: str, tile: Tile, time: datetime | None
-    ) -> RenderTile:
-        """The checked request: nothing that must fail becomes a job."""
+    ) -> tuple[RenderTile, str]:
+        """The checked request, and the version of its style: what must fail is no job."""
         if not is_valid(tile):
             raise NotHere(
                 f"there is no tile {tile.z}/{tile.x}/{tile.y}: zooms are 0 to {ZOOM_MAX}, x and y "
                 "are 0 to 2^zoom - 1"
             )
-        found = _named(layer, await self._find_layers())
-        if not found.has_style(style):
-            styles = ", ".join(each.name for each in found.styles)
-            raise NotHere(f"the layer '{layer}' has no style '{style}': there are {styles}")
+        found, shown = named_style(await self._find_layers(), layer, style)
         if time is not None and time not in found.times:
             times = ", ".join(each.isoformat() for each in found.times[:LISTED_MAX])
             raise NotHere(
                 f"the layer '{layer}' has no value at {time.isoformat()}: ask for {times}"
             )
         try:
-            return RenderTile(
+            wanted = RenderTile(
                 layer=layer,
                 style=style,
                 bbox=tile_bbox_3857(tile),
@@ -94,6 +89,7 @@ class TileDesk:
             raise BadRequest(
                 f"layer and style are plain names: {error.errors()[0]['msg']}"
             ) from None
+        return wanted, shown.version
 
     async def _drawn(self, wanted: RenderTile, key: str) -> bytes:
         if self._waiting >= self._waiting_max:
@@ -105,25 +101,20 @@ class TileDesk:
             self._waiting -= 1
 
     async def _await_job(self, wanted: RenderTile, key: str) -> bytes:
-        answer = await self._jobs.enqueue(wanted, priority=wanted.priority, unique=key)
+        answer = await self._jobs.enqueue(
+            wanted, priority=wanted.priority, unique=tile_key(wanted, wanted.time)
+        )
         try:
-            await self._jobs.result(answer.id, timeout=self._wait_max)
+            result = await self._jobs.result(answer.id, timeout=self._wait_max)
         except JobFailedError as failed:
             raise NotDrawn(f"the tile could not be drawn: {failed.cause}") from failed
         except TimeoutError as late:
             raise NotYet(
                 f"not drawn within {self._wait_max.total_seconds():g} s: no worker may be running"
             ) from late
-        picture = await self._cache.get(key)
+        # While styles are being changed, a worker may have drawn another version.
+        drawn = result.get("key") if isinstance(result, dict) else None
+        picture = await self._cache.get(drawn if isinstance(drawn, str) else key)
         if picture is None:
             raise NotYet("the tile was drawn and is gone from the cache again")
         return picture
-
-
-def _named(name: str, layers: Sequence[MapLayer]) -> MapLayer:
-    by_name = {layer.name: layer for layer in layers}
-    if name not in by_name:
-        close = get_close_matches(name, by_name, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(by_name)}"
-        raise NotHere(f"there is no layer '{name[:96]}': {hint}")
-    return by_name[name]

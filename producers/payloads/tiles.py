@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 
 from producers.payloads.base import Part, Payload
 from producers.payloads.fields.name import Name
@@ -13,6 +13,15 @@ CRS_PATTERN = r"^[A-Za-z]{2,8}:[A-Za-z0-9]{1,12}$"
 
 #: The longest that this pattern lets through, said in the schema too.
 CRS_LENGTH_MAX = 21
+
+#: A system that is written down as well-known text.
+WKT_PATTERN = r"^(PROJCRS|PROJCS|GEOGCRS|GEOGCS|GEODCRS)\[[^\x00]+\]$"
+
+#: WKT of a projected system has about a thousand characters.
+WKT_LENGTH_MAX = 4096
+
+#: The words by which WKT takes parameters from PROJ strings and from files.
+_WKT_REFUSED = ("EXTENSION", "PARAMETERFILE")
 
 #: The largest edge of a picture. A 4096 x 4096 picture needs 64 MiB of values while it is drawn.
 SIZE_PX_MAX = 4096
@@ -24,14 +33,20 @@ COORDINATE_MAX = 1e9
 #: cache tell nine decimals apart.
 EXTENT_MIN = 1e-8
 
+#: How many pixels a job's pixel may become in each direction.
+SCALE_MAX = 4
+
 Coordinate = Annotated[float, Field(ge=-COORDINATE_MAX, le=COORDINATE_MAX)]
 SizePx = Annotated[int, Field(ge=1, le=SIZE_PX_MAX)]
+Code = Annotated[str, StringConstraints(pattern=CRS_PATTERN, max_length=CRS_LENGTH_MAX)]
+Wkt = Annotated[str, StringConstraints(pattern=WKT_PATTERN, max_length=WKT_LENGTH_MAX)]
 
 
 class BoundingBox(Part):
-    """A rectangle in the units of its coordinate system, always in the order x, y.
+    """A rectangle in the units of its coordinate system, in the order x, y.
 
-    For EPSG:4326 x is the longitude, whatever order the authority writes down.
+    For EPSG:4326 x is the longitude, whatever order the authority writes down, unless the
+    job's *axis* says otherwise.
     """
 
     min_x: Coordinate
@@ -52,7 +67,14 @@ class BoundingBox(Part):
 class RenderTile(Payload):
     """Draw *layer* in *style* over *bbox* as a picture of *width* x *height* pixels.
 
+    *crs* is a code or WKT. *axis* "crs" says that *bbox* has the order of the coordinate
+    system's definition, as WMS 1.3.0 has it: for EPSG:4326 `min_x` then is a latitude.
+    *resampling* "auto" takes categories as they are and interpolates all else bilinearly.
+    With *scale* 2 the picture has twice as many pixels in both directions, and lines, text
+    and symbols are twice as large: the same picture for a finer screen.
     *time* is the time for which the forecast is valid; None means the latest one.
+    *format* "png" has a palette where the style has one, "png32" never; "webp" is lossless;
+    "jpeg" lies on white.
     *id*, *priority* and *enqueued_at* are part of the wire form, for producers that know
     nothing of the envelope; the queue itself looks at the envelope.
     """
@@ -61,14 +83,46 @@ class RenderTile(Payload):
 
     layer: Name
     style: Name = "default"
-    crs: Annotated[str, StringConstraints(pattern=CRS_PATTERN, max_length=CRS_LENGTH_MAX)] = (
-        "EPSG:3857"
-    )
+    crs: Code | Wkt = "EPSG:3857"
     bbox: BoundingBox
+    axis: Literal["xy", "crs"] = "xy"
     width: SizePx = 256
     height: SizePx = 256
+    resampling: Literal["auto", "nearest", "bilinear", "bicubic"] = "auto"
     time: AwareDatetime | None = None
-    format: Literal["png"] = "png"
+    format: Literal["png", "png32", "webp", "jpeg"] = "png"
+    scale: Annotated[int, Field(ge=1, le=SCALE_MAX)] = 1
     priority: Annotated[int, Field(ge=0, le=255)] = 128
     id: UUID | None = None
     enqueued_at: AwareDatetime | None = None
+
+    @field_validator("crs")
+    @classmethod
+    def _needs_no_file(cls, crs: str) -> str:
+        if is_wkt(crs) and any(word in crs.upper() for word in _WKT_REFUSED):
+            raise ValueError(f"WKT with {' or '.join(_WKT_REFUSED)} is not accepted")
+        return crs
+
+    @property
+    def width_px(self) -> int:
+        """Width of the picture in its own pixels."""
+        return self.width * self.scale
+
+    @property
+    def height_px(self) -> int:
+        """Height of the picture in its own pixels."""
+        return self.height * self.scale
+
+    @model_validator(mode="after")
+    def _is_not_too_large(self) -> Self:
+        if max(self.width_px, self.height_px) > SIZE_PX_MAX:
+            raise ValueError(
+                f"a picture of {self.width} x {self.height} at scale {self.scale} has more than "
+                f"{SIZE_PX_MAX} pixels along an edge"
+            )
+        return self
+
+
+def is_wkt(crs: str) -> bool:
+    """Whether *crs* is well-known text; else it is a code."""
+    return "[" in crs

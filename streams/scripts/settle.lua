@@ -1,9 +1,9 @@
 -- Ends deliveries. Each outcome is recorded together with the acknowledgement, or not at
 -- all, and only while the delivery is still this consumer's. New place first, old place
 -- last: should the server stop between two writes, a job is twice rather than never.
--- keys: critical high normal low delayed dead cancel events watchers counters stats | job history body unique_key
+-- keys: critical high normal low delayed dead cancel events watchers counters stats wake | job history body unique_key
 -- args: consumer lease_ms ended_ttl_ms dead_ttl_ms | level entry deliveries id kind unique outcome detail attempt delay_ms ran_ms
--- include: _levels _now _events _pending _fields _history _leave _bury _lose _runs _pass_oom
+-- include: _levels _now _events _pending _fields _history _leave _bury _lose _runs _wake _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not yours any more, 1 recorded, 2 recorded by you before, 3 a twin
 local LOST, RECORDED, REPEATED, TWIN = 0, 1, 2, 3
@@ -220,5 +220,6 @@ for i = 1, rows do
 end
 leave_together()
 write_runs(now)
+if counts['released'] then wake_all(0) end
 for name, number in pairs(counts) do redis.call('HINCRBY', counters, name, number) end
 return answers

@@ -25,6 +25,17 @@ def test_the_name_is_the_documented_one() -> None:
     )
 
 
+def test_the_version_of_a_style_and_the_scale_are_part_of_it() -> None:
+    tile = job(tile_bbox_3857(Tile(1, 1, 0))).model_copy(update={"scale": 2, "format": "webp"})
+
+    assert tile_key(tile, TIME, style_version="c570f4391c1c") == (
+        "millstream:tile:gfs_TMP_2m:temperature@c570f4391c1c:EPSG:3857"
+        ":0,0,20037508.342789244,20037508.342789244:256x256@2:20240101T060000Z:webp"
+    )
+    with pytest.raises(ValueError, match="illegal characters"):
+        tile_key(tile, TIME, style_version="latest:png")
+
+
 def test_the_newest_forecast_has_a_name_of_its_own() -> None:
     bbox = tile_bbox_3857(Tile(0, 0, 0))
 

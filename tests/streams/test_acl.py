@@ -19,6 +19,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from producers.following import Following
 from streams.acl import (
+    CACHE_SCRIPTS,
     ROLES,
     Role,
     cache_rules,
@@ -29,7 +30,7 @@ from streams.acl import (
     set_user,
 )
 from streams.audit.audit import audit
-from streams.cache import RedisCache
+from streams.cache import Order, RedisCache
 from streams.cancel import Cancellation
 from streams.connection import open_blocking_client
 from streams.dead import count_letters, purge
@@ -38,7 +39,6 @@ from streams.doctor.diagnose import diagnose
 from streams.embedded import EmbeddedServer
 from streams.errors import InvalidJobError, SettingsError
 from streams.events import tell_started
-from streams.fetch import wait_for_one
 from streams.inspection import inspect_queue
 from streams.jobs import peek_state
 from streams.keys import GROUP, Keys
@@ -55,6 +55,7 @@ from streams.why.explain import why
 from streams.workers import retire
 from tests.support.queues import QueueUnderTest, job, row
 from tests.support.servers import connect
+from tests.support.sleep import taken_in_sleep
 from tests.support.waiting import TIMEOUT_S
 
 PASSWORD = "hunter2"  # noqa: S105 - of users that live as long as a test
@@ -261,7 +262,7 @@ async def test_a_consumer_buries_what_lost_its_body_and_promotes(users: Users) -
 
     assert len((await consumer.claim("second")).dead) == 1
     assert (await consumer.promote())[0] == 1
-    assert await wait_for_one(consumer.client, consumer.keys, "third", block_ms=1000)
+    assert await taken_in_sleep(consumer.client, consumer.keys, "third", block_ms=1000)
 
 
 async def test_an_observer_sees_everything_and_may_run_the_doctor(users: Users) -> None:
@@ -323,6 +324,14 @@ async def test_who_may_keep_tiles_keeps_tiles(users: Users) -> None:
     assert await RedisCache(users.clients["producer"]).get_many(["millstream:tile:a"]) == [b"png"]
     with pytest.raises(NoPermissionError):
         await RedisCache(users.clients["observer"]).get("millstream:tile:a")
+
+
+async def test_who_may_keep_tiles_keeps_results_of_which_the_newest_stands(users: Users) -> None:
+    cache = RedisCache(users.clients["consumer"])
+
+    assert await cache.put_newest("gradient:a", b"{}", timedelta(days=30), Order(2, 1))
+    assert not await cache.put_newest("gradient:a", b"[]", timedelta(days=30), Order(1, 9))
+    assert await cache.get("gradient:a") == b"{}"
 
 
 #: What nobody needs: each would destroy, read or take over more than its own work.
@@ -502,7 +511,8 @@ def test_every_script_belongs_to_a_role() -> None:
     names = {f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name.endswith(".lua")}
     public = {name for name in names if not name.startswith("_")}
 
-    assert public == {script for role in ROLES.values() for script in role.scripts}
+    of_roles = {script for role in ROLES.values() for script in role.scripts}
+    assert public == of_roles | set(CACHE_SCRIPTS)
 
 
 def test_patterns_cover_exactly_the_keys_of_a_queue() -> None:

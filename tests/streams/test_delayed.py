@@ -110,9 +110,12 @@ async def test_racing_promoters_move_each_job_once(queue: QueueUnderTest) -> Non
 async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTest) -> None:
     """Another worker was faster, or a canceller, or the job was put off."""
     await queue.add(*(job(id=name, delay_ms=60_000) for name in ("later", "due", "empty")))
-    await queue.make_due("due", "empty")
+    await queue.add(*(job(id=name, delay_ms=60_000, expires_ms=1) for name in ("late", "ended")))
+    await queue.cancel("ended")
+    await queue.client.zadd(queue.keys.delayed, {"ended": 1})  # as a broken call leaves it
+    await queue.make_due("due", "empty", "late")
     await queue.client.delete(queue.keys.body("empty"))
-    keys, names = queue.keys, ["later", "nobody", "due", "due", "empty"]
+    keys, names = queue.keys, ["later", "nobody", "due", "due", "empty", "late", "ended"]
 
     codes = await queue.server.run(
         _PROMOTE,
@@ -128,7 +131,7 @@ async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTe
         rows=[arrival_row(keys, name, "") for name in names],
     )
 
-    assert codes == [0, 0, 1, 0, 2]
+    assert codes == [0, 0, 1, 0, 2, 3, 3]
     assert len(await queue.entries()) == 1
     assert (await queue.look("later")).state is State.DELAYED
     assert await queue.client.exists(keys.job("nobody")) == 0

@@ -4,16 +4,18 @@ Written from the definitions, with nothing of the renderer but its value types, 
 error of the renderer is not repeated here.
 """
 
+import warnings
 from itertools import product
 from math import pi
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import Proj
+from pyproj import CRS, Proj, Transformer
 
 from consumers.handlers.tiles.grid import CIRCLE_DEG, GeographicGrid, Grid, ProjectedGrid, Window
 from consumers.handlers.tiles.pixels import Target
-from consumers.handlers.tiles.style import Style
+from consumers.handlers.tiles.styles.colouring import Colouring
 
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
@@ -37,6 +39,15 @@ def centres_deg(target: Target) -> tuple[Float64s, Float64s]:
         x = np.degrees(x / _RADIUS_M)
         y = np.degrees(2 * np.arctan(np.exp(y / _RADIUS_M)) - pi / 2)
     lons, lats = np.meshgrid(x, y)
+    if target.crs not in {"EPSG:3857", "EPSG:4326", "CRS:84"}:
+        to_earth = Transformer.from_crs(target.crs, "OGC:CRS84", always_xy=True)
+        x, y = lons, lats
+        lons, lats = to_earth.transform(x, y)
+        # Beyond the edge of some maps PROJ tells another place.
+        back_x, back_y = to_earth.transform(lons, lats, direction="INVERSE")
+        if CRS(target.crs).is_projected:
+            lost = ~(np.hypot(back_x - x, back_y - y) < 1000)
+            lons, lats = np.where(lost, np.nan, lons), np.where(lost, np.nan, lats)
     return lons, lats
 
 
@@ -89,20 +100,32 @@ def _step_deg(grid: Grid) -> float:
     return 0.0
 
 
-def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:
-    """The bilinear field; missing points left out unless they have more than half."""
+def exact_field(
+    values: Float32s, grid: Grid, target: Target, level: int = 0, *, largest: bool = False
+) -> Float64s:
+    """The bilinear field; missing points left out unless they have more than half.
+
+    At a *level* the points are blocks of 2^level x 2^level points of *values*, each in the
+    middle of what there is of its block, with its mean or its *largest* value.
+    """
     rows, cols = exact_positions(grid, target)
     last_col = grid.nx if grid.wraps else grid.nx - 1
     with np.errstate(invalid="ignore"):
         inside = (rows >= 0) & (rows <= grid.ny - 1) & (cols >= 0) & (cols <= last_col)
     rows, cols = np.where(inside, rows, 0), np.where(inside, cols, 0)
+    points, (row_at, col_at) = blocks(values, level, largest=largest)
+    rows = np.interp(rows, row_at, np.arange(len(row_at)))
+    if grid.wraps:
+        cols = (cols - (2**level - 1) / 2) / 2**level % len(col_at)
+    else:
+        cols = np.interp(cols, col_at, np.arange(len(col_at)))
     total, weight = np.zeros(rows.shape), np.zeros(rows.shape)
     for down, right in product((0, 1), repeat=2):
         row, col = np.floor(rows).astype(int) + down, np.floor(cols).astype(int) + right
         share = (1 - np.abs(rows - row)) * (1 - np.abs(cols - col))
-        row = np.minimum(row, grid.ny - 1)
-        col = col % grid.nx if grid.wraps else np.minimum(col, grid.nx - 1)
-        point = values[row, col].astype(np.float64)
+        row = np.minimum(row, len(row_at) - 1)
+        col = col % len(col_at) if grid.wraps else np.minimum(col, len(col_at) - 1)
+        point = points[row, col]
         present = np.isfinite(point)
         total += np.where(present, share * np.where(present, point, 0), 0)
         weight += np.where(present, share, 0)
@@ -110,7 +133,37 @@ def exact_field(values: Float32s, grid: Grid, target: Target) -> Float64s:
         return np.where(inside & (weight >= 0.5), total / weight, np.nan)
 
 
-def exact_indices(style: Style, field: Float64s) -> Indices:
+def blocks(
+    values: Float32s, level: int, *, largest: bool = False
+) -> tuple[Float64s, tuple[Float64s, Float64s]]:
+    """Means (or *largest*) of blocks, and where along both axes they lie.
+
+    A mean is NaN where most of its block is missing, a largest value where all is.
+    """
+    size = 2**level
+    height, width = (-(-length // size) for length in values.shape)
+    whole = np.full((height * size, width * size), np.nan)
+    whole[: values.shape[0], : values.shape[1]] = np.where(np.isfinite(values), values, np.nan)
+    there = np.zeros(whole.shape, dtype=np.bool_)
+    there[: values.shape[0], : values.shape[1]] = True
+
+    def cut(each: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return each.reshape(height, size, width, size).swapaxes(1, 2).reshape(height, width, -1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        points = np.nanmax(cut(whole), axis=2) if largest else np.nanmean(cut(whole), axis=2)
+    share = np.isfinite(cut(whole)).sum(axis=2) / cut(there).sum(axis=2)
+    if not largest:
+        points[share < 0.5] = np.nan
+    rows, cols = (
+        np.array([(at + min(at + size, length) - 1) / 2 for at in range(0, length, size)])
+        for length in values.shape
+    )
+    return points, (rows, cols)
+
+
+def exact_indices(style: Colouring, field: Float64s) -> Indices:
     """Bands by binary search: a value that equals a threshold is in the band above."""
     thresholds = style.bands.thresholds.astype(np.float64)
     bands = 1 + np.searchsorted(thresholds, field, side="right")

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 from consumers.handlers.tiles.announcements import Announcement
 from consumers.handlers.tiles.catalog import Catalog
+from consumers.handlers.tiles.coats import require_drawable
 from consumers.handlers.tiles.dataerrors import AnnounceError
 from consumers.handlers.tiles.errors import TileError
-from consumers.handlers.tiles.styles import find_style
+from consumers.handlers.tiles.styles.library import StyleLibrary
 from producers.batch import BatchReport
 from producers.client import Producer
 from producers.errors import TooManyTilesError
@@ -51,7 +52,12 @@ class AnnounceReport:
 
 
 async def announce(
-    catalog: Catalog, jobs: Producer, *, delay: timedelta, listener: Listener | None = None
+    catalog: Catalog,
+    styles: StyleLibrary,
+    jobs: Producer,
+    *,
+    delay: timedelta,
+    listener: Listener | None = None,
 ) -> AnnounceReport:
     """Enqueue the tiles of every open announcement, and close it.
 
@@ -70,7 +76,7 @@ async def announce(
     while page := await opened.open(_PAGE):
         for each in page:
             try:
-                tiles = await _tiles(catalog, each)
+                tiles = await _tiles(catalog, styles, each)
             except (TileError, TooManyTilesError) as error:
                 left_out.append(LeftOut(each, str(error)))
             else:
@@ -84,10 +90,12 @@ async def announce(
     return AnnounceReport(tuple(made), tuple(left_out), accepted, existing)
 
 
-async def _tiles(catalog: Catalog, each: Announcement) -> Iterator[RenderTile]:
+async def _tiles(
+    catalog: Catalog, styles: StyleLibrary, each: Announcement
+) -> Iterator[RenderTile]:
     """What it wants; raises where no worker could draw it."""
     found = await catalog.find(each.layer, each.valid_time, now=datetime.now(tz=UTC))
-    find_style(each.style, found.value_range)
+    require_drawable(styles, each.style, found.value_range)
     pyramid = Pyramid.parse(each.shape)
     return warm(each.layer, pyramid, styles=(each.style,), times=(each.valid_time,))
 

@@ -5,13 +5,13 @@ from t[n - 1] upwards, and a value that equals a threshold belongs to the band a
 Band 0 is what has no value.
 
 A binary search over the thresholds costs 2 ms for 65 536 values. Here the range is cut
-into equal buckets, so many that no two thresholds share one. A value's bucket tells in
-one step all but one comparison. The answer is the same as that of the search, exactly,
-because the bucket is a monotone function of the value: a threshold in an earlier bucket
-is not above the value, one in a later bucket is.
+into buckets, equal ones or ones of equal ratio, so many that no two thresholds share one. A
+value's bucket tells in one step all but one comparison. The answer is the same as that of
+the search, exactly, because the bucket is a monotone function of the value: a threshold in
+an earlier bucket is not above the value, one in a later bucket is.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,22 @@ THRESHOLDS_MAX: Final = 254
 
 #: The finest division that is tried: its tables have 320 kB and stay in a processor's cache.
 BUCKETS_MAX: Final = 1 << 16
+
+#: The bits of a float32 behind its point.
+_MANTISSA_BITS: Final = 23
+
+
+class Division(Protocol):
+    """Cuts values into bands."""
+
+    @property
+    def thresholds(self) -> Float32s:
+        """Where the second, third, ... band begins."""
+        ...
+
+    def indices(self, values: Float32s) -> Indices:
+        """The band of every value: 1 and up, and 0 where it is NaN."""
+        ...
 
 
 class Bands:
@@ -44,7 +60,8 @@ class Bands:
             )
         self.thresholds = thresholds
         self._low, self._high = thresholds[0], thresholds[-1]
-        buckets = self._divide()
+        self._shift = 0
+        buckets = self._divide_bits() if self._spans_octaves() else self._divide()
         numbers = np.arange(buckets[-1] + 1)
         passed = np.searchsorted(buckets, numbers)
         self._passed = (passed + 1).astype(np.uint8)
@@ -65,6 +82,10 @@ class Bands:
             indices[missing] = 0
         return indices
 
+    def _spans_octaves(self) -> bool:
+        """Whether the logarithm of a value tells more than the value itself."""
+        return bool(self._low > 0 and self._high / self._low > 16)  # noqa: PLR2004 - four octaves
+
     def _divide(self) -> npt.NDArray[np.intp]:
         """Choose the number of buckets; tell in which the thresholds lie."""
         division = 256
@@ -76,7 +97,24 @@ class Bands:
             if np.all(np.diff(buckets) > 0):
                 return buckets
             division *= 2
-        raise StyleError(
+        raise self._uneven()
+
+    def _divide_bits(self) -> npt.NDArray[np.intp]:
+        """The same for buckets of equal ratio: the first bits of a positive float32.
+
+        Read as a whole number, they rise with it, from power of two to power of two.
+        """
+        self._first_bits = self._low.view(np.int32)
+        for self._shift in range(_MANTISSA_BITS, 0, -1):
+            buckets = self._bucket(self.thresholds)
+            if buckets[-1] > BUCKETS_MAX:
+                break
+            if np.all(np.diff(buckets) > 0):
+                return buckets
+        raise self._uneven()
+
+    def _uneven(self) -> StyleError:
+        return StyleError(
             f"{len(self.thresholds)} thresholds from {self._low} to {self._high} lie too unevenly"
         )
 
@@ -84,7 +122,11 @@ class Bands:
         # fmin and fmax pass by NaN: it ends in the last bucket, and is set to 0 later.
         inner = np.fmin(values, self._high)
         np.fmax(inner, self._low, out=inner)
+        if self._shift:
+            bits = inner.view(np.int32)
+            bits -= self._first_bits
+            bits >>= self._shift
+            return bits.astype(np.intp)  # type: ignore[no-any-return]
         inner -= self._low
         inner *= self._scale
-        bucket: npt.NDArray[np.intp] = inner.astype(np.intp)
-        return bucket
+        return inner.astype(np.intp)  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -36,7 +36,8 @@ class DatasetKey(NamedTuple):
 class Dataset:
     """One layer at one time of one run, and where its values lie.
 
-    `vmin` and `vmax` are None where every value is missing.
+    `vmin` and `vmax` are None where every value is missing. `levels` is how many coarser
+    levels are stored beside the grid itself (see `levels`).
     """
 
     name: LayerName
@@ -48,6 +49,14 @@ class Dataset:
     units: str
     vmin: float | None
     vmax: float | None
+    levels: int = 0
+
+    def at_level(self, level: int) -> "Dataset":
+        """What is stored of a level, as if it were a grid of its own."""
+        if not level:
+            return self
+        path = f"{self.storage_path}_level_{level}"
+        return replace(self, layout=self.layout.at_level(level), storage_path=path, levels=0)
 
     @property
     def key(self) -> DatasetKey:
@@ -271,6 +280,7 @@ def _values(row: Dataset) -> dict[str, object]:
         "units": row.units,
         "vmin": row.vmin,
         "vmax": row.vmax,
+        "levels": row.levels,
     }
 
 
@@ -286,6 +296,7 @@ def _dataset(row: Row[Any]) -> Dataset:
         units=row.units,
         vmin=row.vmin,
         vmax=row.vmax,
+        levels=row.levels or 0,
     )
 
 

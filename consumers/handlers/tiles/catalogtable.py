@@ -9,6 +9,7 @@ from typing import Any
 from anyio import CancelScope
 from sqlalchemy import (
     Column,
+    Connection,
     DateTime,
     Dialect,
     Float,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     event,
+    inspect,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -87,6 +89,8 @@ datasets = Table(
     Column("units", String(64), nullable=False),
     Column("vmin", Float(53)),
     Column("vmax", Float(53)),
+    # Without a value in rows from before there were levels.
+    Column("levels", Integer),
     UniqueConstraint("model", "parameter", "level", "reference_time", "forecast_s"),
     Index("datasets_by_run", "layer", "reference_time", "valid_time"),
     Index("datasets_by_time", "layer", "valid_time"),
@@ -182,10 +186,21 @@ async def _create_tables(engine: AsyncEngine) -> None:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
             for table in _metadata.sorted_tables:
                 await connection.execute(CreateTable(table, if_not_exists=True))
+            await connection.run_sync(_add_missing_columns)
+            for table in _metadata.sorted_tables:
                 for index in sorted(table.indexes, key=lambda each: str(each.name)):
                     await connection.execute(CreateIndex(index, if_not_exists=True))
     except (SQLAlchemyError, OSError) as error:
         raise unanswered(engine, error) from error
+
+
+def _add_missing_columns(connection: Connection) -> None:
+    """Bring a table of an earlier version up to date; all later columns may be empty."""
+    there = {column["name"] for column in inspect(connection).get_columns(datasets.name)}
+    for column in datasets.columns:
+        if column.name not in there:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(text(f"ALTER TABLE {datasets.name} ADD COLUMN {column.name} {kind}"))
 
 
 def _async_url(database_url: str) -> URL:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,18 +20,18 @@ from consumers.handlers.tiles.arguments import (
 )
 from consumers.handlers.tiles.catalog import LayerSummary
 from consumers.handlers.tiles.dataerrors import iso_utc
-from consumers.handlers.tiles.errors import UnknownStyle
 from consumers.handlers.tiles.handler import Picture
 from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
-from consumers.handlers.tiles.styles import STYLES
+from consumers.handlers.tiles.stylecommands import gallery, legend, styles
+from consumers.handlers.tiles.styles.library import StyleLibrary
 from consumers.handlers.tiles.warmcommands import announce_, announce_here, schedule, warm
 from consumers.handlers.tiles.wishes import announced_text
 from producers.cli.boundary import CommandError, advising
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
 from producers.cli.output import new_console, write_json
 from producers.errors import TooManyTilesError
-from producers.payloads.tiles import SIZE_PX_MAX, BoundingBox, RenderTile
+from producers.payloads.tiles import SCALE_MAX, SIZE_PX_MAX, BoundingBox, RenderTile
 from producers.tilegrid import Tile, tile_bbox
 from producers.warming.rule import WarmRule
 from producers.warming.warm import TILES_MAX
@@ -45,6 +46,16 @@ Time = Annotated[
     typer.Option("--time", help="Valid time, such as 2026-11-22T06:00Z.  [default: the latest]"),
 ]
 
+
+class PictureFormat(StrEnum):
+    """The formats of pictures (see `consumers.handlers.tiles.encoding`)."""
+
+    PNG = "png"
+    PNG32 = "png32"
+    WEBP = "webp"
+    JPEG = "jpeg"
+
+
 app = typer.Typer(help="Weather maps: forecasts in, tiles out.", add_completion=False)
 
 
@@ -53,6 +64,9 @@ def tiles() -> None:
     """Weather maps: forecasts in, tiles out."""
 
 
+app.command()(styles)
+app.command()(legend)
+app.command()(gallery)
 app.command()(warm)
 app.command()(schedule)
 app.command("announce")(announce_)
@@ -123,22 +137,29 @@ def render(
     size: Annotated[
         int, typer.Option(min=1, max=SIZE_PX_MAX, help="Edge of the picture in pixels.")
     ] = 256,
+    scale: Annotated[
+        int, typer.Option(min=1, max=SCALE_MAX, help="2 for screens with finer pixels.")
+    ] = 1,
+    picture_format: Annotated[
+        PictureFormat, typer.Option("--format", help="Format of the file.")
+    ] = PictureFormat.PNG,
     time: Time = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
 ) -> None:
     """Draw one tile into a file, here and now, without the queue."""
     if (tile is None) == (bbox is None):
         raise typer.BadParameter("name the place with either --tile or --bbox")
     valid = None if time is None else moment(time)
-    job = _job(layer, style, crs, _area(tile, bbox, crs), size, valid)
+    area = _area(tile, bbox, crs)
+    job = _job(layer, style, crs, area, size, valid, scale=scale, picture_format=picture_format)
     picture = anyio.run(_render, job)
     try:
-        output.write_bytes(picture.png)
+        output.write_bytes(picture.data)
     except OSError as error:
         raise CommandError(f"cannot write {output}: {error.strerror}") from error
     outside = "" if picture.covered else ", which does not cover this area: the picture is empty"
     new_console().print(
-        f"{output}: {size} x {size} pixels, {len(picture.png)} bytes, "
+        f"{output}: {job.width_px} x {job.height_px} pixels, {len(picture.data)} bytes, "
         f"{layer} at {iso_utc(picture.dataset.valid_time)}{outside}"
     )
 
@@ -150,7 +171,7 @@ async def _ingest(
     console = new_console(stderr=True)
     async with installed_data() as data:
         rules = (*data.settings.warm_rules, *asked)
-        _require_drawable(rules)
+        _require_drawable(rules, data.styles)
         with console.status(f"Reading {file.name}") as status:
             report = await ingest_file(
                 file,
@@ -180,22 +201,37 @@ def _rules(texts: Sequence[str] | None) -> list[WarmRule]:
         raise typer.BadParameter(str(error), param_hint="--warm") from error
 
 
-def _require_drawable(rules: Sequence[WarmRule]) -> None:
+def _require_drawable(rules: Sequence[WarmRule], library: StyleLibrary) -> None:
     """Refuse what no worker could draw before the file is read."""
     for rule in rules:
         for style in rule.styles:
-            if style not in STYLES:
-                raise UnknownStyle(style, STYLES)
+            library.find(style)
         if (tiles := rule.pyramid.count) > TILES_MAX:
             raise TooManyTilesError(tiles, TILES_MAX)
 
 
 def _job(
-    layer: str, style: str, crs: str, area: BoundingBox, size: int, time: datetime | None
+    layer: str,
+    style: str,
+    crs: str,
+    area: BoundingBox,
+    size: int,
+    time: datetime | None,
+    *,
+    scale: int,
+    picture_format: PictureFormat,
 ) -> RenderTile:
     try:
         return RenderTile(
-            layer=layer, style=style, crs=crs, bbox=area, width=size, height=size, time=time
+            layer=layer,
+            style=style,
+            crs=crs,
+            bbox=area,
+            width=size,
+            height=size,
+            scale=scale,
+            format=picture_format.value,
+            time=time,
         )
     except ValidationError as error:
         raise CommandError(in_one_line(error)) from error

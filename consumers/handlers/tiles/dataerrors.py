@@ -8,6 +8,7 @@
     ├── CatalogError           the catalog's database does not answer
     ├── StoreError             the object store does not answer, or a name is not allowed
     │   └── ObjectMissingError     there is no object under that name
+    ├── RunMismatchError       two layers of one picture are of different runs
     └── ShardError             an object is no whole shard of the layout that is read here
 
     TileError (consumers.handlers.tiles.errors: permanent)
@@ -69,6 +70,16 @@ class ObjectMissingError(StoreError):
         super().__init__(
             f"there is no object '{name}' in {where}, though the catalog names it: check that "
             "worker and ingest use the same store, or ingest the file again"
+        )
+
+
+class RunMismatchError(TilesDataError):
+    """Raised when a layer of a composite is of another run: a newer one may be on its way."""
+
+    def __init__(self, layer: str, run: datetime, base: str, base_run: datetime) -> None:
+        super().__init__(
+            f"the layer '{layer}' is of the run of {iso_utc(run)}, and '{base}' of that of "
+            f"{iso_utc(base_run)}: one picture shows one run, so ingest the other layer as well"
         )
 
 

@@ -22,7 +22,7 @@ class ShardCache:
     be out of date. Belongs to one event loop.
     """
 
-    def __init__(self, store: ObjectStore, *, bytes_max: int = 256 * 1024 * 1024) -> None:
+    def __init__(self, store: ObjectStore, *, bytes_max: int = 128 * 1024 * 1024) -> None:
         self._store = store
         self._bytes_max = bytes_max
         self._bytes = 0

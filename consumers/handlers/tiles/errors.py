@@ -3,8 +3,10 @@
 PermanentError (consumers.errors)
 └── TileError                anything below; no retry can help
     ├── UnknownNameError     the job names something that does not exist here
-    │   ├── UnknownStyle
-    │   └── UnknownCrs
+    │   └── UnknownStyle
+    ├── UnknownCrs           PROJ knows no such coordinate system
+    ├── UnfitCrsError        no picture can be drawn in the coordinate system
+    ├── OutOfAreaError       the picture lies far outside of its coordinate system's area
     ├── StyleError           a style cannot colour this layer
     └── GridError            a grid contradicts itself
 """
@@ -46,10 +48,30 @@ class UnknownStyle(UnknownNameError):  # noqa: N818 - reads better where it is r
     noun = "style"
 
 
-class UnknownCrs(UnknownNameError):  # noqa: N818 - reads better where it is raised
-    """Raised when pictures cannot be drawn in the coordinate system."""
+class UnknownCrs(TileError):  # noqa: N818 - reads better where it is raised
+    """Raised when PROJ knows no coordinate system of that code, or cannot read its WKT."""
 
-    noun = "coordinate system"
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"the coordinate system {name[:80]!r} is unknown: expected a code that PROJ knows, "
+            "such as EPSG:3857, EPSG:4326, CRS:84 or EPSG:3413, or a system written as WKT"
+        )
+
+
+class UnfitCrsError(TileError):
+    """Raised when a coordinate system has no two axes to the east and to the north."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(
+            f"no picture can be drawn in {name[:80]}: {reason}; ask for a projected or a "
+            "longitude/latitude system with axes to the east and to the north"
+        )
+
+
+class OutOfAreaError(TileError):
+    """Raised when a picture lies, or reaches, far outside of its coordinate system's area."""
 
 
 class StyleError(TileError):

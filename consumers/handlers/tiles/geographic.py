@@ -1,7 +1,8 @@
 """Pictures of grids whose columns are meridians and whose rows are parallels.
 
-Both target systems keep meridians and parallels straight, so a pixel's column follows
-from its x alone and its row from its y alone: two short lists instead of 65 536 pairs.
+Where the picture's system keeps meridians and parallels straight, too, a pixel's column
+follows from its x alone and its row from its y alone: two short lists instead of 65 536
+pairs.
 """
 
 from math import copysign
@@ -9,6 +10,7 @@ from math import copysign
 import numpy as np
 
 from consumers.handlers.tiles.grid import CIRCLE_DEG, POLE_DEG, GeographicGrid, Window
+from consumers.handlers.tiles.levels import GridAxis, axes_of
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.weights import (
     EDGE_TOLERANCE_CELLS,
@@ -22,31 +24,37 @@ from consumers.handlers.tiles.weights import (
 )
 
 
-def map_geographic(grid: GeographicGrid, target: Target) -> SeparableMapping | None:
-    """How the pixels of *target* fall on *grid*; None where none of them does."""
+def map_geographic(grid: GeographicGrid, target: Target, level: int = 0) -> SeparableMapping | None:
+    """How the pixels of *target* fall on a level of *grid*; None where none of them does.
+
+    The target's system is straight.
+    """
+    col_axis, row_axis = axes_of(grid, level)
     x_axis, y_axis = target.axes()
     longitudes = target.longitudes_deg(x_axis.centres())
     latitudes = target.latitudes_deg(y_axis.centres())
-    rows, outside_rows = split(_row_positions(grid, latitudes), grid.ny)
-    cols, outside_cols = _columns(grid, longitudes)
+    rows, outside_rows = split(row_positions(grid, latitudes), row_axis)
+    cols, outside_cols = columns(grid, longitudes, col_axis)
     if outside_rows.all() or outside_cols.all():
         return None
     row0, row1 = span(rows.lower, outside_rows)
     col0, col1 = span(cols.lower, outside_cols)
-    if grid.wraps and col1 - col0 > grid.nx:
+    if grid.wraps and col1 - col0 > col_axis.points:
         # The picture shows the whole circle, perhaps more than once.
-        cols = Steps(cols.lower % grid.nx, cols.weight)
-        col0, col1 = 0, grid.nx + 1
+        cols = Steps(cols.lower % col_axis.points, cols.weight)
+        col0, col1 = 0, col_axis.points + 1
     return SeparableMapping(
         window=Window(row0, row1, col0, col1),
         rows=_within(rows, row0, row1),
         cols=_within(cols, col0, col1),
         outside_rows=some(outside_rows),
         outside_cols=some(outside_cols),
+        level=level,
     )
 
 
-def _row_positions(grid: GeographicGrid, latitudes: Float64s) -> Float64s:
+def row_positions(grid: GeographicGrid, latitudes: Float64s) -> Float64s:
+    """Positions among the rows of *grid*; beside a pole they stay at the last row."""
     if grid.lats_deg is None:
         positions = (latitudes - grid.lat0_deg) / grid.dlat_deg
     else:
@@ -75,18 +83,23 @@ def _between(parallels: Float64s, latitudes: Float64s) -> Float64s:
     return lower + (latitudes - parallels[lower]) / (parallels[lower + 1] - parallels[lower])
 
 
-def _columns(grid: GeographicGrid, longitudes: Float64s) -> tuple[Steps, Bools]:
+def columns(grid: GeographicGrid, longitudes: Float64s, axis: GridAxis) -> tuple[Steps, Bools]:
+    """Between which columns of a level of *grid* longitudes lie, and which lie outside.
+
+    On a grid around the earth columns may go on beyond the last one.
+    """
     if not grid.wraps:
         edge = EDGE_TOLERANCE_CELLS * grid.dlon_deg
         east = np.mod(longitudes - grid.lon0_deg + edge, CIRCLE_DEG) - edge
-        return split(east / grid.dlon_deg, grid.nx)
-    positions = (longitudes - grid.lon0_deg) / grid.column_step_deg
+        return split(east / grid.dlon_deg, axis)
+    positions = axis.reduced((longitudes - grid.lon0_deg) / grid.column_step_deg)
     whole = np.floor(positions)
     lower = whole.astype(np.intp)
     # Whole turns are taken off the integers, not the positions: that rounds nothing.
-    lower -= lower.min() // grid.nx * grid.nx
-    return Steps(lower, (positions - whole).astype(np.float32)), np.zeros(len(lower), np.bool_)
+    lower -= lower.min() // axis.points * axis.points
+    return Steps(lower, (positions - whole).astype(np.float32)), np.zeros(lower.shape, np.bool_)
 
 
 def _within(steps: Steps, start: int, end: int) -> Steps:
-    return Steps(np.clip(steps.lower - start, 0, end - start - 2), steps.weight)
+    lower = np.clip(steps.lower - start, 0, end - start - 2).astype(np.intp)
+    return Steps(lower, steps.weight)

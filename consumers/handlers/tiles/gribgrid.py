@@ -106,6 +106,7 @@ def _rotated(handle: Handle) -> Grid:
         y0_m=first_lat,
         dx_m=(-width if backwards else width) / max(nx - 1, 1),
         dy_m=(last_lat - first_lat) / max(ny - 1, 1),
+        wind_along_axes=_flag(handle, "uvRelativeToGrid"),
     )
 
 
@@ -151,6 +152,7 @@ def _projected(handle: Handle, proj: str, nx: str, ny: str, dx: str, dy: str) ->
         y0_m=float(y0_m),
         dx_m=x_sign * eccodes.codes_get_double(handle, dx),
         dy_m=y_sign * eccodes.codes_get_double(handle, dy),
+        wind_along_axes=_flag(handle, "uvRelativeToGrid"),
     )
 
 

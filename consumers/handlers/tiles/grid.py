@@ -12,7 +12,7 @@ Rows of a geographic grid run from north to south after ingest; both directions 
 import json
 import math
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -93,13 +93,13 @@ class Grid(ABC):
     def _json(self) -> str:
         # 180 and 180.0 are equal and must give the same text.
         fields = {
-            name: float(value) if isinstance(value, int) and name not in {"nx", "ny"} else value
+            name: float(value) if type(value) is int and name not in {"nx", "ny"} else value
             for name, value in asdict(self).items()
         }
         return json.dumps({"form": self.form, **fields}, separators=(",", ":"))
 
     def to_json(self) -> str:
-        """The grid as one line of JSON, the same text for equal grids."""
+        """The grid as one line of JSON, the same text for grids with the same attributes."""
         return self._json
 
     @staticmethod
@@ -177,6 +177,9 @@ class ProjectedGrid(Grid):
     sphere. Metres, except for a rotated pole (`+proj=ob_tran +o_proj=longlat`), whose x and
     y are rotated longitudes and latitudes in degrees. `dy_m` > 0 means that rows run from
     south to north.
+
+    `wind_along_axes` says that components of winds point along x and y of the plane, and not
+    to east and north. It says nothing of the points: grids that differ in it are equal.
     """
 
     form: ClassVar[str] = "projected"
@@ -186,6 +189,7 @@ class ProjectedGrid(Grid):
     y0_m: float
     dx_m: float
     dy_m: float
+    wind_along_axes: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,24 +1,34 @@
 """Runs `tiles.render`: from a job to a picture in the cache."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Final
 
+import anyio
 from anyio import to_thread
 from pydantic import JsonValue
 
+from consumers.batch import BatchJob, Result
 from consumers.handler import Context
-from consumers.handlers.tiles.catalog import Dataset
-from consumers.handlers.tiles.dataerrors import ObjectMissingError, iso_utc
+from consumers.handlers.tiles.catalog import Dataset, Selection
+from consumers.handlers.tiles.crs import x_first
+from consumers.handlers.tiles.dataerrors import ObjectMissingError, TilesDataError, iso_utc
 from consumers.handlers.tiles.decoded import ShardCache
-from consumers.handlers.tiles.grid import ProjectedGrid
+from consumers.handlers.tiles.encoding import Format, Indexed, encode
+from consumers.handlers.tiles.errors import TileError
+from consumers.handlers.tiles.layered import LayeredPainter
 from consumers.handlers.tiles.lookups import Lookups, utc_now
-from consumers.handlers.tiles.mapping import Mapping, MappingCache
+from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.pixels import Target
-from consumers.handlers.tiles.render import blank, render
-from consumers.handlers.tiles.shards import Values
-from consumers.handlers.tiles.style import Style
-from consumers.handlers.tiles.styles import find_style
+from consumers.handlers.tiles.pyramid import has_between
+from consumers.handlers.tiles.reading import Cells, Reader
+from consumers.handlers.tiles.render import blank, colour_indices
+from consumers.handlers.tiles.sample import Resampling
+from consumers.handlers.tiles.sheets import Sheet, drawn_alike, sheets
+from consumers.handlers.tiles.styles.colouring import Colouring
+from consumers.handlers.tiles.styles.document import Coloured
+from consumers.handlers.tiles.styles.library import StyleLibrary
 from producers.payloads.tiles import RenderTile
 from producers.tilekey import LATEST_TTL, tile_key, ttl_for
 from streams.cache import Cache
@@ -29,23 +39,30 @@ DRAWN_IN_THE_LOOP_PX: Final = 256 * 256
 
 
 class Picture:
-    """A drawn tile: the PNG, the grid it shows, and whether the grid covers it at all."""
+    """A drawn tile: its bytes, the grid and the version of the style that it shows.
 
-    __slots__ = ("covered", "dataset", "png")
+    *covered* tells whether the grid has anything there at all.
+    """
 
-    def __init__(self, png: bytes, dataset: Dataset, *, covered: bool) -> None:
-        self.png = png
+    __slots__ = ("covered", "data", "dataset", "style_version")
+
+    def __init__(self, data: bytes, dataset: Dataset, style_version: str, *, covered: bool) -> None:
+        self.data = data
         self.dataset = dataset
+        self.style_version = style_version
         self.covered = covered
 
 
 class TilePainter:
     """Draws tiles from catalog and shards. The queue and the command line share it."""
 
-    def __init__(self, lookups: Lookups, shards: ShardCache, mappings: MappingCache) -> None:
+    def __init__(
+        self, lookups: Lookups, shards: ShardCache, mappings: MappingCache, styles: StyleLibrary
+    ) -> None:
         self._lookups = lookups
-        self._shards = shards
-        self._mappings = mappings
+        self._styles = styles
+        self._reader = Reader(shards, mappings)
+        self._layered = LayeredPainter(lookups, self._reader, styles)
 
     async def paint(self, tile: RenderTile) -> Picture:
         """The picture that *tile* asks for.
@@ -55,41 +72,99 @@ class TilePainter:
         Raises:
             TileError: the job names a layer, time, style or coordinate system that does
                 not exist, or the grid cannot be drawn in it. No retry can help.
+            RunMismatchError: a layer of a composite has no value of the same run yet.
             CatalogError: the catalog does not answer.
             StoreError: an object is missing, or the store does not answer.
             ShardError: an object is no whole shard.
         """
-        target = Target.of(tile)
+        [outcome] = await self.paint_many([tile])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def paint_many(self, tiles: Sequence[RenderTile]) -> list[Picture | Exception]:
+        """The picture of each of *tiles*, or the error (see `paint`) that it has instead.
+
+        Those of one layer, time and style that lie side by side are drawn as one, where the
+        style is made of colours alone.
+        """
+        outcomes: dict[int, Picture | Exception] = {}
+        groups: dict[Hashable, list[tuple[int, RenderTile, Target]]] = defaultdict(list)
+        for number, asked in enumerate(tiles):
+            try:
+                tile = x_first(asked)
+                target = Target.of(tile)
+                is_cut = isinstance(self._styles.find(tile.style).document, Coloured)
+            except TileError as error:
+                outcomes[number] = error
+            else:
+                alike: Hashable = drawn_alike(tile) if is_cut else number
+                groups[alike].append((number, tile, target))
+        for group in groups.values():
+            numbers, members, targets = zip(*group, strict=True)
+            for sheet in sheets(targets):
+                drawn = await self._try(members[0], sheet)
+                for place, member in enumerate(sheet.members):
+                    outcomes[numbers[member]] = drawn[place]
+        return [outcomes[number] for number in range(len(tiles))]
+
+    async def _try(self, tile: RenderTile, sheet: Sheet) -> Sequence[Picture | Exception]:
         try:
-            return await self._paint(tile, target)
-        except ObjectMissingError:
-            # An ingest may have replaced the data since the catalog was read.
-            self._lookups.forget(tile.layer, tile.time)
-            return await self._paint(tile, target)
+            try:
+                return await self._paint(tile, sheet)
+            except ObjectMissingError:
+                # An ingest may have replaced the data since the catalog was read.
+                self._lookups.forget(tile.layer, tile.time)
+                return await self._paint(tile, sheet)
+        except (TileError, TilesDataError) as error:
+            return [error] * len(sheet.members)
 
-    async def _paint(self, tile: RenderTile, target: Target) -> Picture:
+    async def _paint(self, tile: RenderTile, sheet: Sheet) -> list[Picture]:
         selection = await self._lookups.find(tile.layer, tile.time)
-        style = find_style(tile.style, selection.value_range)
-        dataset = selection.dataset
-        mapping = await self._map(dataset, target)
-        if mapping is None:
-            return Picture(blank(tile.width, tile.height), dataset, covered=False)
-        shards = await self._shards.shards(dataset, mapping.window)
-        if tile.width * tile.height <= DRAWN_IN_THE_LOOP_PX:
-            png = _draw(dataset, mapping, shards, style)
+        style = self._styles.find(tile.style)
+        if isinstance(style.document, Coloured):
+            drawn = await self._coloured(tile, sheet, selection)
         else:
-            png = await to_thread.run_sync(_draw, dataset, mapping, shards, style)
-        return Picture(png, dataset, covered=True)
+            drawn = [
+                await self._layered.paint(
+                    tile.style, selection, sheet.target, tile.scale, tile.format
+                )
+            ]
+        nothing = blank(tile.width_px, tile.height_px, tile.format)
+        return [
+            Picture(data or nothing, selection.dataset, style.version, covered=data is not None)
+            for data in drawn
+        ]
 
-    async def _map(self, dataset: Dataset, target: Target) -> Mapping | None:
-        # A projection takes milliseconds; without one, the thread would cost more.
-        if isinstance(dataset.grid, ProjectedGrid):
-            return await to_thread.run_sync(self._mappings.map_tile, dataset.grid, target)
-        return self._mappings.map_tile(dataset.grid, target)
+    async def _coloured(
+        self, tile: RenderTile, sheet: Sheet, selection: Selection
+    ) -> list[bytes | None]:
+        colouring = self._styles.colouring(tile.style, selection.value_range)
+        how = resampling_of(tile, selection.dataset)
+        cells = await self._reader.cells(selection.dataset, sheet.target, how)
+        if cells is None:
+            return [None] * len(sheet.members)
+        if sheet.target.width_px * sheet.target.height_px <= DRAWN_IN_THE_LOOP_PX:
+            return _draw(cells, sheet, colouring, tile.format)
+        return await to_thread.run_sync(_draw, cells, sheet, colouring, tile.format)
 
 
-def _draw(dataset: Dataset, mapping: Mapping, shards: dict[int, Values], style: Style) -> bytes:
-    return render(dataset.layout.assemble(mapping.window, shards), mapping, style)
+def resampling_of(tile: RenderTile, dataset: Dataset) -> Resampling:
+    """How *tile* gets its values: as it asks for, but never between two categories."""
+    if not has_between(dataset.name.parameter):
+        return Resampling.NEAREST
+    return Resampling.BILINEAR if tile.resampling == "auto" else Resampling(tile.resampling)
+
+
+def _draw(cells: Cells, sheet: Sheet, colouring: Colouring, to: Format) -> list[bytes | None]:
+    """The pictures of a sheet; None where the grid has nothing of one."""
+    indices = colour_indices(cells.window(), cells.mapping, colouring, cells.how)
+    return [
+        encode(Indexed(indices[:, columns], colouring.palette), to)
+        if cells.mapping.covers(columns)
+        else None
+        for columns in map(sheet.columns, range(len(sheet.members)))
+    ]
 
 
 class RenderTileHandler:
@@ -115,15 +190,38 @@ class RenderTileHandler:
         Raises:
             PermanentError, TilesDataError: see `TilePainter.paint`.
         """
-        picture = await self._painter.paint(payload)
-        shown = picture.dataset.valid_time
-        key = tile_key(payload, shown)
-        await self._cache.put(key, picture.png, ttl_for(shown, self._now()))
-        if payload.time is None:
-            await self._cache.put(tile_key(payload, None), picture.png, LATEST_TTL)
+        return await self._keep(payload, await self._painter.paint(payload))
+
+    async def many(self, jobs: Sequence[BatchJob[RenderTile]], /) -> Sequence[Result]:
+        """The same for many jobs, drawn side by side where they lie so (see `sheets`)."""
+        wanted = [job.payload for job in jobs]
+        outcomes = await self._painter.paint_many(wanted)
+        results: list[Result] = [each if isinstance(each, Exception) else None for each in outcomes]
+        async with anyio.create_task_group() as tasks:
+            for number, outcome in enumerate(outcomes):
+                if isinstance(outcome, Picture):
+                    tasks.start_soon(self._keep_into, results, number, wanted[number], outcome)
+        return results
+
+    async def _keep_into(
+        self, results: list[Result], number: int, tile: RenderTile, picture: Picture
+    ) -> None:
+        try:
+            results[number] = await self._keep(tile, picture)
+        except Exception as error:  # noqa: BLE001 - one job's error is its own
+            results[number] = error
+
+    async def _keep(self, tile: RenderTile, picture: Picture) -> JsonValue:
+        tile = x_first(tile)
+        shown, version = picture.dataset.valid_time, picture.style_version
+        key = tile_key(tile, shown, style_version=version)
+        await self._cache.put(key, picture.data, ttl_for(shown, self._now()))
+        if tile.time is None:
+            latest = tile_key(tile, None, style_version=version)
+            await self._cache.put(latest, picture.data, LATEST_TTL)
         return {
             "key": key,
-            "bytes": len(picture.png),
+            "bytes": len(picture.data),
             "time": iso_utc(shown),
             "reference_time": iso_utc(picture.dataset.reference_time),
             "covered": picture.covered,

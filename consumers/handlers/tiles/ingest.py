@@ -14,7 +14,6 @@ mends it.
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 
@@ -26,12 +25,14 @@ from consumers.errors import MissingExtraError
 from consumers.handlers.tiles.announcements import Announcement
 from consumers.handlers.tiles.catalog import Catalog, Dataset, DatasetKey
 from consumers.handlers.tiles.dataerrors import IngestError, TilesDataError, iso_utc
+from consumers.handlers.tiles.described import described, storage_path_of, widened
 from consumers.handlers.tiles.field import Field, SkippedField
 from consumers.handlers.tiles.gribscan import scan
+from consumers.handlers.tiles.levels import levels_of
 from consumers.handlers.tiles.models import model_of_file
 from consumers.handlers.tiles.names import LayerName, layer_name
+from consumers.handlers.tiles.pyramid import Pyramid, summary_of
 from consumers.handlers.tiles.shards import (
-    ShardLayout,
     Values,
     decode_shard,
     encode_shard,
@@ -144,7 +145,7 @@ class _Ingest:
         if isinstance(field, SkippedField):
             self.skipped.append(field)
             return
-        dataset = await to_thread.run_sync(_described, field)
+        dataset = await to_thread.run_sync(described, field)
         if dataset.key in self.datasets:
             reason = "there are two fields for this layer and time; the first was taken"
             self.skipped.append(SkippedField(field.name, reason))
@@ -172,8 +173,10 @@ class _Ingest:
         for dataset in unused:
             if await self._catalog.uses(dataset.storage_path):
                 continue
-            for index in range(dataset.layout.count):
-                await self._store.delete(shard_name(dataset.storage_path, index))
+            for level in range(dataset.levels + 1):
+                part = dataset.at_level(level)
+                for index in range(part.layout.count):
+                    await self._store.delete(shard_name(part.storage_path, index))
 
     async def _require_same_grid(self, dataset: Dataset) -> None:
         """Another domain of the same model must not take the place of the first."""
@@ -191,21 +194,44 @@ class _Ingest:
 
     async def _store_shards(self, dataset: Dataset, values: Values) -> None:
         self.written.append(dataset)
+        pyramid = _pyramid(dataset)
+        await self._store_whole(dataset, values, pyramid)
+        await self._store_levels(dataset, pyramid)
+
+    async def _store_whole(
+        self, dataset: Dataset, values: Values, pyramid: Pyramid | None = None
+    ) -> None:
         for index in range(dataset.layout.count):
             box = dataset.layout.box(index)
             block = values[box.row0 : box.row1, box.col0 : box.col1]
             await self._write_shard(dataset, index, block)
+            if pyramid is not None:
+                await to_thread.run_sync(pyramid.take, box, block)
+
+    async def _store_levels(self, dataset: Dataset, pyramid: Pyramid) -> None:
+        for level, values in pyramid:
+            await self._store_whole(dataset.at_level(level), values)
 
     async def _store_speed(self, name: LayerName, one: Dataset, other: Dataset) -> None:
         """Shard by shard: never a whole field in memory."""
-        path = _storage_path(replace(one, name=name), f"{one.storage_path} {other.storage_path}")
-        wind = replace(one, name=name, storage_path=path, vmin=None, vmax=None)
+        path = storage_path_of(replace(one, name=name), f"{one.storage_path} {other.storage_path}")
+        wind = replace(
+            one,
+            name=name,
+            storage_path=path,
+            vmin=None,
+            vmax=None,
+            levels=levels_of(one.grid),
+        )
         self.written.append(wind)
+        pyramid = _pyramid(wind)
         for index in range(wind.layout.count):
             components = [await self._read_shard(each, index) for each in (one, other)]
             speed: Values = np.hypot(*components)
             await self._write_shard(wind, index, speed)
-            wind = _widened(wind, speed)
+            await to_thread.run_sync(pyramid.take, wind.layout.box(index), speed)
+            wind = widened(wind, speed)
+        await self._store_levels(wind, pyramid)
         self._add(wind)
 
     async def _write_shard(self, dataset: Dataset, index: int, values: Values) -> None:
@@ -252,42 +278,5 @@ def _with_model(
             yield replace(field, model=model or field.model or otherwise)
 
 
-def _described(field: Field) -> Dataset:
-    if field.model is None:
-        raise IngestError(f"the field {field.name} names no model")
-    ny, nx = field.values.shape
-    dataset = Dataset(
-        name=layer_name(field.model, field.parameter, field.level),
-        reference_time=field.reference_time,
-        forecast=field.forecast,
-        grid=field.grid,
-        layout=ShardLayout.of(ny, nx),
-        storage_path="",
-        units=field.units,
-        vmin=None,
-        vmax=None,
-    )
-    path = _storage_path(dataset, field.values)
-    return _widened(replace(dataset, storage_path=path), field.values)
-
-
-def _storage_path(dataset: Dataset, content: Values | str) -> str:
-    """A readable name with a digest of all that the shards hold."""
-    digest = blake2b(dataset.grid.to_json().encode(), digest_size=8)
-    digest.update(content.encode() if isinstance(content, str) else content.data)
-    model, parameter, level = dataset.name
-    run = f"{dataset.reference_time:%Y%m%dT%H%M%SZ}"
-    ahead_s = int(dataset.forecast.total_seconds())
-    return f"{model}/{run}/{parameter}_{level}/{ahead_s:07d}s-{digest.hexdigest()}"
-
-
-def _widened(dataset: Dataset, values: Values) -> Dataset:
-    """*dataset* with a range that holds *values*, too."""
-    least, greatest = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    if np.isnan(least):
-        return dataset
-    return replace(
-        dataset,
-        vmin=float(least) if dataset.vmin is None else min(dataset.vmin, float(least)),
-        vmax=float(greatest) if dataset.vmax is None else max(dataset.vmax, float(greatest)),
-    )
+def _pyramid(dataset: Dataset) -> Pyramid:
+    return Pyramid(dataset.layout, dataset.levels, summary_of(dataset.name.parameter))

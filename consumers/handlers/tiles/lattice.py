@@ -32,6 +32,9 @@ Project = Callable[[Float64s, Float64s], tuple[Float64s, Float64s]]
 #: Distances of the nodes in pixels, each tried where the one before was too coarse.
 NODE_DISTANCES_PX: Final = (16, 8, 4)
 
+#: Nodes that a pixel is interpolated from, along each axis.
+TAPS: Final = 4
+
 #: Where a block is checked, as a share of its edges. At the centre itself the error of a
 #: function that is odd around it vanishes, however large it is beside.
 CHECK_AT: Final = 0.4
@@ -55,19 +58,37 @@ class Positions(NamedTuple):
     rows: Float64s
 
 
-def positions(project: Project, x_axis: PixelAxis, y_axis: PixelAxis) -> Positions:
+def positions(
+    project: Project,
+    x_axis: PixelAxis,
+    y_axis: PixelAxis,
+    tolerance_cells: float = TOLERANCE_CELLS,
+) -> Positions:
     """Columns and rows, float64[height, width], of the pixels of two axes."""
     shape = (y_axis.size_px, x_axis.size_px)
-    cols, rows = np.full(shape, np.nan), np.full(shape, np.nan)
+    cols, rows = np.empty(0), np.empty(0)
     todo = np.ones(shape, dtype=np.bool_)
     for distance_px in NODE_DISTANCES_PX:
         if distance_px > NODE_DISTANCE_MAX_WORLDS * min(x_axis.world_px, y_axis.world_px):
             continue
         xs, ys = _Nodes.along(x_axis, distance_px), _Nodes.along(y_axis, distance_px)
-        near = _interpolated(project, xs, ys, todo, (cols, rows))
+        nodes, good = _checked(project, xs, ys, tolerance_cells)
+        if good.all() and not cols.size:
+            # Nearly every picture ends here.
+            return Positions(*(_at_pixels(values, xs, ys) for values in nodes))
+        if not cols.size:
+            cols, rows = np.full(shape, np.nan), np.full(shape, np.nan)
+        near = good[np.ix_(ys.block, xs.block)]
+        # A node without an answer spoils its blocks, and they are done exactly.
+        with np.errstate(invalid="ignore", over="ignore"):
+            if good.any():
+                for values, filled in zip(nodes, (cols, rows), strict=True):
+                    np.copyto(filled, _at_pixels(values, xs, ys), where=near & todo)
         todo &= ~near
         if not todo.any():
             return Positions(cols, rows)
+    if not cols.size:
+        cols, rows = np.full(shape, np.nan), np.full(shape, np.nan)
     at_y, at_x = np.nonzero(todo)
     cols[todo], rows[todo] = project(
         at_x.astype(np.float64) + (x_axis.first + 0.5),
@@ -114,26 +135,17 @@ def _cubic(t: Float64s) -> Float64s:
     )
 
 
-def _interpolated(
-    project: Project,
-    xs: _Nodes,
-    ys: _Nodes,
-    todo: npt.NDArray[np.bool_],
-    out: tuple[Float64s, Float64s],
-) -> npt.NDArray[np.bool_]:
-    """Fill *out* where *todo*, in the blocks that are near enough; tell which pixels are."""
+def _checked(
+    project: Project, xs: _Nodes, ys: _Nodes, tolerance_cells: float
+) -> tuple[tuple[Float64s, Float64s], npt.NDArray[np.bool_]]:
+    """The nodes, projected, and which of the blocks between them are near enough."""
     nodes = project(xs.at_px[None, :], ys.at_px[:, None])
     exact = project(xs.checks_px[None, :], ys.checks_px[:, None])
-    # A node without an answer spoils its blocks, and they are done exactly.
+    good = np.ones(exact[0].shape, dtype=np.bool_)
     with np.errstate(invalid="ignore", over="ignore"):
-        good = np.ones(exact[0].shape, dtype=np.bool_)
         for values, truth in zip(nodes, exact, strict=True):
-            good &= np.abs(_at_checks(values) - truth) <= TOLERANCE_CELLS
-        near = good[np.ix_(ys.block, xs.block)]
-        if good.any():
-            for values, filled in zip(nodes, out, strict=True):
-                np.copyto(filled, _at_pixels(values, xs, ys), where=near & todo)
-    return near
+            good &= np.abs(_at_checks(values) - truth) <= tolerance_cells
+    return nodes, good
 
 
 def _at_checks(nodes: Float64s) -> Float64s:
@@ -150,6 +162,12 @@ def _at_checks(nodes: Float64s) -> Float64s:
 
 def _at_pixels(nodes: Float64s, xs: _Nodes, ys: _Nodes) -> Float64s:
     # Sums in a fixed order instead of a matrix product, whose last bits depend on the shape.
-    lines = sum(ys.weights[:, [tap]] * nodes[ys.block + tap] for tap in range(4))
-    pixels = sum(xs.weights[:, tap] * np.take(lines, xs.block + tap, axis=1) for tap in range(4))
-    return np.asarray(pixels)
+    lines = ys.weights[:, [0]] * nodes[ys.block]
+    for tap in range(1, TAPS):
+        lines += ys.weights[:, [tap]] * nodes[ys.block + tap]
+    pixels = xs.weights[:, 0] * lines.take(xs.block, axis=1)
+    for tap in range(1, TAPS):
+        part = lines.take(xs.block + tap, axis=1)
+        part *= xs.weights[:, tap]
+        pixels += part
+    return pixels

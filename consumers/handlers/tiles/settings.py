@@ -29,6 +29,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "MILLSTREAM_TILES_LOOKUP_TTL_MS": "lookup_ttl_ms",
     "MILLSTREAM_TILES_MAPPING_CACHE_MIB": "mapping_cache_mib",
     "MILLSTREAM_TILES_SHARD_CACHE_MIB": "shard_cache_mib",
+    "MILLSTREAM_TILES_STYLES": "styles_dir",
     "MILLSTREAM_TILES_WARM": "warm_rules",
     "S3_ACCESS_KEY": "s3_access_key",
     "S3_BUCKET": "s3_bucket",
@@ -57,6 +58,7 @@ class TilesSettings(BaseModel):
             variables other systems of the same process may need.
         s3_endpoint, s3_bucket, s3_access_key, s3_secret_key, s3_region: shards in S3, where
             an endpoint or a bucket is named and no directory.
+        styles_dir: a directory of styles of one's own (`MILLSTREAM_TILES_STYLES`).
         shard_cache_mib: memory for decoded shards, in MiB.
         mapping_cache_mib: memory for mappings from tiles to grids, in MiB.
         lookup_ttl_ms: how long an answer of the catalog is used again.
@@ -69,13 +71,14 @@ class TilesSettings(BaseModel):
     data_dir: Path
     database_url: SecretStr | None = None
     store_dir: Path | None = None
+    styles_dir: Path | None = None
     s3_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/]")] | None = None
     s3_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
-    shard_cache_mib: Mebibytes = 256
-    mapping_cache_mib: Mebibytes = 128
+    shard_cache_mib: Mebibytes = 128
+    mapping_cache_mib: Mebibytes = 64
     lookup_ttl_ms: Annotated[int, Field(ge=0, le=60_000)] = 2000
     warm_rules: Annotated[tuple[WarmRule, ...], BeforeValidator(_rules)] = ()
 

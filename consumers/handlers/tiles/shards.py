@@ -18,6 +18,8 @@ Blocks are at most 512 x 512 cells: 1 MiB, large enough that the request does no
 more than the transfer, small enough that a tile of a large grid reads little that it does
 not draw. A grid of no more cells than that is one block, whatever its shape, so that
 every window of it is a view.
+
+The levels of a grid (see `levels`) are cut in the same way, with blocks no larger than its.
 """
 
 import struct
@@ -64,6 +66,11 @@ class ShardLayout:
         if rows * cols <= BLOCK_CELLS * BLOCK_CELLS:
             return cls(rows, cols, rows, cols)
         return cls(rows, cols, min(rows, BLOCK_CELLS), min(cols, BLOCK_CELLS))
+
+    def at_level(self, level: int) -> "ShardLayout":
+        """How that level of the grid is cut."""
+        rows, cols = -(-self.rows >> level), -(-self.cols >> level)
+        return ShardLayout(rows, cols, min(rows, self.block_rows), min(cols, self.block_cols))
 
     @property
     def across(self) -> int:

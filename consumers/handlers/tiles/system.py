@@ -10,10 +10,13 @@ from consumers.errors import MissingExtraError
 from consumers.handlers.tiles.catalog import Catalog, open_catalog
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.handler import RenderTileHandler, TilePainter
+from consumers.handlers.tiles.heap import keep_heap
 from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import MappingCache
 from consumers.handlers.tiles.settings import TilesSettings
+from consumers.handlers.tiles.sheets import EDGE_TILES, block_of
 from consumers.handlers.tiles.store import LocalStore, ObjectStore
+from consumers.handlers.tiles.styles.library import StyleLibrary, open_library
 from consumers.registry import Registry
 from producers.payloads.tiles import RenderTile
 from streams.cache import Cache
@@ -21,14 +24,19 @@ from streams.cache import Cache
 #: A tile takes milliseconds. This is for a store that answers slowly and a cold cache.
 RENDER_TIMEOUT = timedelta(minutes=2)
 
+#: Jobs in one call: those of one block that a worker has claimed together. None of them
+#: waits for others.
+BATCH_TILES = EDGE_TILES * EDGE_TILES
+
 
 @dataclass(frozen=True, slots=True)
 class TileData:
-    """The catalog and the shards of one installation, open."""
+    """The catalog, the shards and the styles of one installation, open."""
 
     settings: TilesSettings
     catalog: Catalog
     store: ObjectStore
+    styles: StyleLibrary
 
     def painter(self, now: Callable[[], datetime] = utc_now) -> TilePainter:
         """What draws tiles from this data, with empty caches of the configured size."""
@@ -36,21 +44,25 @@ class TileData:
             Lookups(self.catalog, ttl=self.settings.lookup_ttl, now=now),
             ShardCache(self.store, bytes_max=self.settings.shard_cache_bytes),
             MappingCache(self.settings.mapping_cache_bytes),
+            self.styles,
         )
 
 
 @asynccontextmanager
 async def open_data(environment: Mapping[str, str]) -> AsyncGenerator[TileData]:
-    """Catalog and store as *environment* names them, until the block ends.
+    """Catalog, store and styles as *environment* names them, until the block ends.
 
     Raises:
         TilesSettingsError: a setting cannot be used.
+        StyleError: the directory of styles cannot be read.
         MissingExtraError: the shards are in S3 and its client is not installed.
         CatalogError: the database does not answer.
     """
     settings = TilesSettings.from_environment(environment)
+    styles = open_library(settings.styles_dir)
+    keep_heap()
     async with open_catalog(settings.catalog_url) as catalog, _open_store(settings) as store:
-        yield TileData(settings, catalog, store)
+        yield TileData(settings, catalog, store, styles)
 
 
 @asynccontextmanager
@@ -65,7 +77,14 @@ async def open_system(cache: Cache, environment: Mapping[str, str]) -> AsyncGene
     async with open_data(environment) as data:
         registry = Registry()
         handler = RenderTileHandler(data.painter(), cache)
-        registry.add(RenderTile, handler, timeout=RENDER_TIMEOUT)
+        registry.add_batch(
+            RenderTile,
+            handler.many,
+            size=BATCH_TILES,
+            wait=timedelta(0),
+            key=block_of,
+            timeout=RENDER_TIMEOUT,
+        )
         yield registry
 
 

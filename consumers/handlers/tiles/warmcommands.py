@@ -25,7 +25,7 @@ from consumers.handlers.tiles.arguments import (
     moments,
     pyramid_of,
 )
-from consumers.handlers.tiles.styles import find_style
+from consumers.handlers.tiles.coats import require_drawable
 from consumers.handlers.tiles.wishes import Wish, announced_json, announced_text, write_wish
 from producers.cli.boundary import CommandError
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
@@ -149,7 +149,7 @@ async def announce_here(redis_url: str) -> AnnounceReport:
     async with installed_data() as data, Producer.connect(redis_url, queue=QUEUE) as jobs:
         with shown_progress("Announcing", await data.catalog.announcements.count_open()) as told:
             delay = data.settings.lookup_ttl + LOOKUP_MAX
-            return await announce(data.catalog, jobs, delay=delay, listener=told)
+            return await announce(data.catalog, data.styles, jobs, delay=delay, listener=told)
 
 
 async def _run_times(layer: str, run: datetime | None) -> list[datetime]:
@@ -163,7 +163,7 @@ async def _check(layer: str, styles: Sequence[str], times: Sequence[datetime | N
         for time in times:
             found = await data.catalog.find(layer, time, now=datetime.now(tz=UTC))
             for style in styles:
-                find_style(style, found.value_range)
+                require_drawable(data.styles, style, found.value_range)
 
 
 def _refusal(error: TooManyTilesError | ValidationError) -> Exception:

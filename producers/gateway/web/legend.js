@@ -1,5 +1,5 @@
-// The colours of a style over its values: the ticks are equally far apart, their values
-// need not be.
+// The colours of a style over its values, with ticks where the style says. A style that only
+// draws lines has none.
 
 const TICK_PX_MIN = 34;
 
@@ -12,18 +12,20 @@ export function number(value) {
 export function drawLegend(canvas, ticks, style, units) {
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
+  if (style.ramp.length === 0) return ticks.replaceChildren();
   for (let x = 0; x < canvas.width; x += 1) {
     context.fillStyle = style.ramp[Math.floor((x * style.ramp.length) / canvas.width)];
     context.fillRect(x, 0, 1, canvas.height);
   }
 
-  const last = style.ticks.length - 1;
-  const every = Math.ceil((TICK_PX_MIN * last) / canvas.clientWidth);
-  const marks = style.ticks.flatMap((value, i) => {
-    if (i % every !== 0) return [];
+  let free = -Infinity;
+  const marks = style.ticks.flatMap(({ place, text }) => {
+    const x = place * canvas.clientWidth;
+    if (x < free) return [];
+    free = x + TICK_PX_MIN;
     const mark = document.createElement("span");
-    mark.textContent = number(value);
-    mark.style.left = `${(100 * i) / last}%`;
+    mark.textContent = text;
+    mark.style.left = `${100 * place}%`;
     return [mark];
   });
   marks[0].textContent += ` ${units}`;

@@ -39,7 +39,7 @@ function show() {
   element("range").textContent = layer.value_range
     ? `${number(layer.value_range[0])} to ${number(layer.value_range[1])} ${layer.units}`
     : "all missing";
-  drawLegend(element("ramp"), element("ticks"), style, layer.units);
+  drawLegend(element("ramp"), element("ticks"), style, style.units);
 
   const before = tiles;
   const path = [layer.name, style.name].map(encodeURIComponent).join("/");

@@ -14,8 +14,8 @@ from consumers.handlers.tiles.catalog import Catalog, Dataset, open_catalog
 from consumers.handlers.tiles.grid import GeographicGrid
 from consumers.handlers.tiles.names import layer_name
 from consumers.handlers.tiles.shards import ShardLayout
-from consumers.handlers.tiles.styles import TEMPERATURE, find_style
 from producers.gateway.layers import MapLayer
+from tests.support.looks import LIBRARY, TEMPERATURE
 
 RUN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def dataset(parameter: str, level: str, units: str, *, hours: int = 0) -> Datase
 async def layers_of(catalog: Catalog, *datasets: Dataset, now: datetime = RUN) -> list[MapLayer]:
     """The map's layers for *datasets*."""
     await catalog.add(datasets)
-    return await map_layers(catalog, datasets, now)
+    return await map_layers(catalog, LIBRARY, datasets, now)
 
 
 async def test_the_temperature_at_2_m_comes_first(catalog: Catalog) -> None:
@@ -104,19 +104,36 @@ async def test_it_begins_with_the_time_nearest_to_now_and_offers_all(catalog: Ca
 async def test_the_legend_has_the_colours_of_the_tiles(catalog: Catalog) -> None:
     """A value in the middle between two ticks has the colour in the middle between them."""
     [layer] = await layers_of(catalog, dataset("TMP", "2m", "K"))
-    fitting, own_range = layer.styles
-    kelvin = np.array(
-        [[(one.value + other.value) / 2] for one, other in pairwise(TEMPERATURE.stops)], np.float32
-    )
-    drawn = TEMPERATURE.palette[TEMPERATURE.indices(kelvin)]
-    share = (np.arange(len(kelvin)) + 0.5) / len(kelvin)
-    shown = [fitting.ramp[int(each * len(fitting.ramp))] for each in share]
+    fitting = layer.styles[0]
+    shown = [(one.value + other.value) / 2 for one, other in pairwise(fitting.ticks)]
+    drawn = TEMPERATURE.colours(np.array(shown) + 273.15).astype(int)
+    places = [(one.place + other.place) / 2 for one, other in pairwise(fitting.ticks)]
+    ramp = np.array([list(bytes.fromhex(each[1:])) for each in fitting.ramp])
 
-    assert fitting.ticks == pytest.approx([stop.value - 273.15 for stop in TEMPERATURE.stops])
-    assert shown == [f"#{bytes(colour).hex()}" for colour in drawn[:, 0]]
-    assert own_range.name == "default"
-    ends = [stop.value - 273.15 for stop in find_style("default", (0.0, 300.0)).stops]
-    assert own_range.ticks == pytest.approx(ends)
+    assert fitting.units == "°C"
+    found = ramp[(np.array(places) * len(ramp)).astype(int)]
+    assert np.abs(found - drawn[:, :3]).max() <= 6
+
+
+async def test_a_style_without_units_of_its_own_is_shown_in_those_of_the_layer(
+    catalog: Catalog,
+) -> None:
+    [layer] = await layers_of(catalog, dataset("TMP", "2m", "K"))
+    own_range = layer.styles[-1]
+
+    assert (own_range.name, own_range.units) == ("default", "°C")
+    assert own_range.ticks[0].value == pytest.approx(-273.15)
+    assert own_range.ticks[-1].value == pytest.approx(300 - 273.15)
+
+
+async def test_a_composite_is_offered_where_all_its_layers_are(catalog: Catalog) -> None:
+    temperature, pressure = dataset("TMP", "2m", "K"), dataset("PRMSL", "msl", "Pa")
+
+    [alone] = await layers_of(catalog, temperature)
+    both = (await layers_of(catalog, temperature, pressure))[0]
+
+    assert alone.style("temperature_isobars") is None
+    assert both.style("temperature_isobars") is not None
 
 
 async def test_a_layer_without_values_has_no_style_that_needs_a_range(catalog: Catalog) -> None:
@@ -125,4 +142,5 @@ async def test_a_layer_without_values_has_no_style_that_needs_a_range(catalog: C
     [layer] = await layers_of(catalog, empty)
 
     assert layer.value_range is None
-    assert [style.name for style in layer.styles] == ["temperature"]
+    assert layer.styles[0].name == "temperature"
+    assert layer.style("default") is None

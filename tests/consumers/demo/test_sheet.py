@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from consumers.demo.sheet import MARGIN_PX, TILE_PX, TITLE_PX, write_sheet
-from producers.gateway.layers import MapLayer, MapStyle
+from producers.gateway.layers import MapLayer, MapStyle, MapTick
 from producers.payloads.tiles import RenderTile
 from producers.tilegrid import bbox_tile
 from producers.warming.warm import warm_layer
@@ -21,7 +21,7 @@ LAYER = MapLayer(
     times=(TIME,),
     reference_time=TIME,
     value_range=None,
-    styles=(MapStyle("temperature", (0.0, 1.0), ("#0000ff", "#ff0000")),),
+    styles=(MapStyle("temperature", "", (MapTick(0, 0, "0"),), ("#0000ff", "#ff0000")),),
 )
 PAPER_GREY = (0xE8, 0xEC, 0xF0)
 

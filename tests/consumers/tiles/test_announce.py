@@ -24,7 +24,6 @@ from consumers.handlers.tiles.ingest import ingest_fields
 from consumers.handlers.tiles.system import TileData
 from producers.client import Producer
 from producers.payloads.tiles import RenderTile
-from producers.tilekey import tile_key
 from producers.tilepriority import WARM_PRIORITY
 from producers.warming.pyramid import Pyramid
 from producers.warming.rule import WarmRule, parse_rules
@@ -37,6 +36,7 @@ from streams.keys import Keys
 from streams.priority import Priority
 from streams.server import Server
 from streams.settle import Retention
+from tests.support.looks import drawn_key
 from tests.support.processes import Processes
 from tests.support.proxy import Mode, Proxy
 from tests.support.tiledata import REGION, RUN, make_field, open_tile_data
@@ -73,7 +73,7 @@ async def ingest(
 
 async def announced(data: TileData, redis_url: str, *, length_max: int = 0) -> AnnounceReport:
     async with Producer.connect(redis_url, queue="tiles", length_max=length_max) as jobs:
-        return await announce(data.catalog, jobs, delay=HOUR)
+        return await announce(data.catalog, data.styles, jobs, delay=HOUR)
 
 
 async def opened(data: TileData) -> list[Announcement]:
@@ -257,7 +257,9 @@ async def test_an_announcement_whose_answers_are_lost_is_made_again_and_adds_not
             ):
                 tasks.start_soon(hang_up)
                 with pytest.raises((RedisError, StreamsError)):
-                    await announce(data.catalog, jobs, delay=HOUR, listener=lose_answers)
+                    await announce(
+                        data.catalog, data.styles, jobs, delay=HOUR, listener=lose_answers
+                    )
         assert len(await opened(data)) == 4
 
         report = await announced(data, redis_url)
@@ -394,10 +396,10 @@ async def test_pictures_of_the_data_before_are_replaced_by_a_worker_that_knew_th
         async with Producer.connect(redis_url, queue="tiles") as jobs:
             await ask_all(jobs, 5)
             await ingest(data, [make_field(values=noise(2))], rules)
-            await announce(data.catalog, jobs, delay=timedelta(seconds=2))
+            await announce(data.catalog, data.styles, jobs, delay=timedelta(seconds=2))
             # Meanwhile somebody asks for the same pictures, and keeps the worker's belief fresh.
             await ask_all(jobs, 15)
         painter = data.painter()
-        expected = [(await painter.paint(tile)).png for tile in tiles]
+        expected = [(await painter.paint(tile)).data for tile in tiles]
 
-    assert await client.mget([tile_key(tile, RUN) for tile in tiles]) == expected
+    assert await client.mget([drawn_key(tile, RUN) for tile in tiles]) == expected

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from consumers.handlers.tiles.bands import THRESHOLDS_MAX, Bands, Float32s
 from consumers.handlers.tiles.errors import StyleError
-from consumers.handlers.tiles.styles import STYLES
+from tests.support.looks import LIBRARY
 
 SINGLE = st.floats(-1e6, 1e6, width=32)
 
@@ -40,6 +40,23 @@ def test_the_buckets_answer_as_a_search_does(thresholds: Float32s, values: Float
 
 
 @settings(deadline=None)
+@given(
+    st.lists(st.floats(1.001, 1.5), min_size=1, max_size=40),
+    st.floats(1e-6, 10),
+    arrays.arrays(np.float32, 50, elements=st.floats(width=32)),
+)
+def test_so_they_do_over_many_powers_of_ten(
+    ratios: list[float], start: float, values: Float32s
+) -> None:
+    thresholds = np.unique((start * np.cumprod(ratios)).astype(np.float32))
+    edges = np.concatenate((thresholds, np.nextafter(thresholds, np.float32(0)), values))
+
+    found = Bands(thresholds).indices(edges)
+
+    np.testing.assert_array_equal(found, searched(thresholds, edges))
+
+
+@settings(deadline=None)
 @given(thresholds())
 def test_a_value_that_equals_a_threshold_belongs_to_the_band_above(thresholds: Float32s) -> None:
     bands = Bands(thresholds)
@@ -49,9 +66,9 @@ def test_a_value_that_equals_a_threshold_belongs_to_the_band_above(thresholds: F
     np.testing.assert_array_equal(bands.indices(below), np.arange(len(thresholds)) + 1)
 
 
-@pytest.mark.parametrize("name", sorted(STYLES))
+@pytest.mark.parametrize("name", LIBRARY.coloured)
 def test_the_styles_answer_as_a_search_does(name: str) -> None:
-    bands = STYLES[name].over((250.0, 300.0)).bands
+    bands = LIBRARY.colouring(name, (250.0, 300.0)).bands
     edges = bands.thresholds
     random = np.random.default_rng(7)
     values = np.concatenate(

@@ -328,3 +328,21 @@ def test_a_query_that_is_cancelled_half_way_leaves_nothing_that_runs(tmp_path: P
 
     for steps in range(1, 1000, 19):
         anyio.run(cancel_after, steps)
+
+
+async def test_a_catalog_from_before_levels_is_read_and_written(tmp_path: Path) -> None:
+    """Its rows have no levels: their grids are drawn as they are."""
+    url = f"sqlite:///{tmp_path}/catalog.db"
+    async with open_catalog(url) as catalog:
+        await catalog.add([replace(dataset(), levels=0)])
+    with sqlite3.connect(tmp_path / "catalog.db") as connection:
+        connection.execute("ALTER TABLE datasets DROP COLUMN levels")
+    connection.close()
+
+    async with open_catalog(url) as catalog:
+        old = await catalog.find("gfs_TMP_2m", RUN, now=RUN)
+        await catalog.add([replace(dataset(ahead=6), levels=3)])
+        new = await catalog.find("gfs_TMP_2m", RUN + hours(6), now=RUN)
+
+    assert old.dataset == dataset()
+    assert new.dataset.levels == 3

@@ -182,6 +182,19 @@ def test_rows_of_a_projected_grid_may_go_south_from_its_first_point(tmp_path: Pa
     np.testing.assert_array_equal(down.values, up.values)
 
 
+@pytest.mark.parametrize("along", [False, True])
+def test_it_is_kept_whether_winds_are_along_the_axes_of_the_grid(
+    tmp_path: Path,
+    along: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    data = projected_message("lambert", uvRelativeToGrid=int(along), shortName="10u")
+
+    grid = only(write_grib(tmp_path / "f", [data])).grid
+
+    assert isinstance(grid, ProjectedGrid)
+    assert grid.wind_along_axes is along
+
+
 def test_a_gaussian_grid_keeps_its_own_latitudes(tmp_path: Path) -> None:
     data = grib_message(sample="regular_gg_sfc_grib2")
 

@@ -1,6 +1,7 @@
 """Where the points of a forecast grid lie."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,12 @@ from hypothesis import strategies as st
 from consumers.errors import PermanentError
 from consumers.handlers.tiles.errors import GridError
 from consumers.handlers.tiles.grid import GeographicGrid, Grid, ProjectedGrid, Window
-from tests.consumers.tiles.grids import geographic_grids, global_grid, projected_grids
+from tests.consumers.tiles.grids import (
+    geographic_grids,
+    global_grid,
+    projected_grid,
+    projected_grids,
+)
 
 
 @settings(deadline=None)
@@ -28,6 +34,28 @@ def test_equal_grids_have_equal_text() -> None:
 
     assert integers == floats
     assert integers.to_json() == floats.to_json()
+
+
+def test_the_axes_of_winds_are_kept_and_say_nothing_of_the_points() -> None:
+    grid = projected_grid("lambert")
+    along = replace(grid, wind_along_axes=True)
+
+    again = Grid.from_json(along.to_json())
+
+    assert isinstance(again, ProjectedGrid)
+    assert again.wind_along_axes is True
+    assert again == grid
+    assert hash(again) == hash(grid)
+
+
+def test_a_text_without_the_axes_of_winds_means_east_and_north() -> None:
+    fields = json.loads(projected_grid("polar").to_json())
+    del fields["wind_along_axes"]
+
+    again = Grid.from_json(json.dumps(fields))
+
+    assert isinstance(again, ProjectedGrid)
+    assert not again.wind_along_axes
 
 
 @pytest.mark.parametrize(

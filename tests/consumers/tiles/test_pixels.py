@@ -89,8 +89,8 @@ def test_mercator_far_outside_of_its_square_stays_at_the_pole() -> None:
     assert latitudes[-1] == pytest.approx(-90)
 
 
-def test_an_unknown_system_is_refused_with_those_that_exist() -> None:
-    job = RenderTile(layer="gfs_TMP_2m", crs="EPSG:3867", bbox=tile_bbox(Tile(0, 0, 0)))
+def test_an_unknown_system_is_refused_with_an_example() -> None:
+    job = RenderTile(layer="gfs_TMP_2m", crs="EPSG:9999", bbox=tile_bbox(Tile(0, 0, 0)))
 
-    with pytest.raises(UnknownCrs, match=r"did you mean 'EPSG:3857'\? there are CRS:84, EPSG"):
+    with pytest.raises(UnknownCrs, match="such as EPSG:3857"):
         Target.of(job)

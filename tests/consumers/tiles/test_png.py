@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from consumers.handlers.tiles import png
-from consumers.handlers.tiles.png import Indices, encode_one_colour, encode_png8
-from consumers.handlers.tiles.styles import PRECIPITATION, TEMPERATURE
+from consumers.handlers.tiles.png import Indices, encode_one_colour, encode_png8, encode_png32
+from tests.support.looks import PRECIPITATION, TEMPERATURE
 
 PALETTE = np.random.default_rng(3).integers(0, 256, (256, 4)).astype(np.uint8)
 
@@ -54,7 +54,7 @@ def test_an_opaque_palette_needs_no_transparency() -> None:
 
 
 def test_transparency_ends_with_the_last_colour_that_has_it() -> None:
-    data = encode_png8(np.zeros((4, 4), dtype=np.uint8), TEMPERATURE.palette)
+    data = encode_png8(np.arange(16, dtype=np.uint8).reshape(4, 4), TEMPERATURE.palette)
 
     start = data.index(b"tRNS")
     assert int.from_bytes(data[start - 4 : start]) == 1
@@ -87,7 +87,7 @@ def test_without_libdeflate_the_picture_is_the_same(monkeypatch: pytest.MonkeyPa
     def missing(_name: str) -> None:
         raise ImportError
 
-    indices = np.random.default_rng(1).integers(0, 9, (64, 64)).astype(np.uint8)
+    indices = np.random.default_rng(1).integers(0, 99, (64, 64)).astype(np.uint8)
     fast = encode_png8(indices, PALETTE)
     monkeypatch.setattr(png, "import_module", missing)
     monkeypatch.setattr(png, "_compress", png._compressor())
@@ -98,3 +98,38 @@ def test_without_libdeflate_the_picture_is_the_same(monkeypatch: pytest.MonkeyPa
     start = plain.index(b"IDAT") + 4
     size = int.from_bytes(plain[start - 8 : start - 4])
     assert len(zlib.decompress(plain[start : start + size])) == 64 * 65
+
+
+@settings(deadline=None)
+@given(
+    arrays.arrays(
+        np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.integers(0, 15)
+    )
+)
+def test_sixteen_colours_take_half_a_byte_a_pixel(indices: Indices) -> None:
+    data = encode_png8(indices, PALETTE)
+
+    assert data[24] == 4  # IHDR: bits a pixel
+    np.testing.assert_array_equal(decoded(data), PALETTE[indices])
+
+
+def test_the_palette_ends_with_the_last_colour_that_is_used() -> None:
+    data = encode_png8(np.full((2, 2), 99, dtype=np.uint8), PALETTE)
+
+    start = data.index(b"PLTE")
+    assert int.from_bytes(data[start - 4 : start]) == 3 * 100
+
+
+@pytest.mark.parametrize("changing", [False, True])
+def test_colours_without_a_palette_are_read_as_written(changing: bool) -> None:  # noqa: FBT001 - a parameter
+    pixels = np.random.default_rng(2).integers(0, 256, (33, 21, 4)).astype(np.uint8)
+
+    np.testing.assert_array_equal(decoded(encode_png32(pixels, changing=changing)), pixels)
+
+
+def test_values_that_change_everywhere_are_a_third_as_differences() -> None:
+    y, x = np.mgrid[:256, :256]
+    codes = (1_000_000 + 500 * np.sin(x / 40) + 900 * np.cos(y / 30)).astype(">u4")
+    pixels = codes[..., None].view(np.uint8)
+
+    assert len(encode_png32(pixels, changing=True)) < len(encode_png32(pixels)) / 2

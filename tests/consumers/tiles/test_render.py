@@ -13,7 +13,6 @@ from consumers.handlers.tiles.mapping import map_tile
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.render import blank, render
 from consumers.handlers.tiles.sample import bilinear
-from consumers.handlers.tiles.styles import DEFAULT, TEMPERATURE
 from producers.payloads.tiles import COORDINATE_MAX, EXTENT_MIN, BoundingBox
 from producers.tilegrid import WORLDS, Tile, tile_bbox
 from tests.consumers.tiles.grids import (
@@ -28,6 +27,7 @@ from tests.consumers.tiles.grids import (
     projected_grids,
     tiles,
 )
+from tests.support.looks import LIBRARY, TEMPERATURE
 from tests.support.oracle import crop, exact_field, exact_indices, on_the_edge
 
 Bytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -217,7 +217,7 @@ def test_areas_beyond_all_reason_are_drawn_all_the_same(
 def test_the_range_of_a_layer_not_of_a_tile_gives_the_colours() -> None:
     grid = global_grid()
     values = field(grid)
-    style = DEFAULT.over((float(values.min()), float(values.max())))
+    style = LIBRARY.colouring("default", (float(values.min()), float(values.max())))
     left, right = Tile(2, 1, 1), Tile(2, 2, 1)
 
     edges = []

@@ -14,11 +14,11 @@ from consumers.handlers.tiles.mapping import map_tile
 from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.render import blank, render
 from consumers.handlers.tiles.sample import bilinear
-from consumers.handlers.tiles.style import Style
-from consumers.handlers.tiles.styles import find_style
+from consumers.handlers.tiles.styles.colouring import Colouring
 from producers.payloads.tiles import BoundingBox
 from producers.tilegrid import Tile
 from tests.consumers.tiles.grids import Float32s, picture
+from tests.support.looks import LIBRARY
 from tests.support.oracle import crop, exact_field, exact_indices
 from tests.support.sampledata import GRIDS, described_fields, needs_grids
 
@@ -54,9 +54,9 @@ def read(file: str) -> list[Field]:
     return fields
 
 
-def style_of(field: Field) -> Style:
+def style_of(field: Field) -> Colouring:
     value_range = float(np.nanmin(field.values)), float(np.nanmax(field.values))
-    return find_style(STYLES.get(field.parameter, "default"), value_range)
+    return LIBRARY.colouring(STYLES.get(field.parameter, "default"), value_range)
 
 
 def sampled(field: Field, target: Target) -> Float32s:

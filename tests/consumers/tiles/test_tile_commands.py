@@ -179,3 +179,60 @@ def test_a_setting_that_cannot_be_used_is_told(
     told = complaint(capsys)
     assert "expected sqlite or postgresql" in told
     assert "hidden" not in told
+
+
+def test_styles_are_listed_and_wrong_ones_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert millstream("styles") == 0
+    assert "temperature" in capsys.readouterr().out
+
+    (tmp_path / "mine.json").write_text('{"type": "contour", "interval": 2, "fits": ["TMP"]}')
+    (tmp_path / "wrong.json").write_text('{"type": "contour", "intervall": 2}')
+    monkeypatch.setenv("MILLSTREAM_TILES_STYLES", str(tmp_path))
+
+    assert millstream("styles", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert "mine" in {each["style"] for each in found["styles"]}
+    assert "did you mean 'interval'?" in found["unusable"]["wrong"]
+
+
+def test_a_directory_of_styles_that_is_not_there_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILLSTREAM_TILES_STYLES", "/nowhere/at/all")
+
+    assert millstream("styles") == 1
+    assert "does not exist" in complaint(capsys)
+
+
+def test_legend_writes_a_picture_or_json(
+    filled: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "legend.png"
+
+    assert millstream("legend", "--style", "weather", "-o", output, "--scale", "2") == 0
+    with Image.open(output) as image:
+        assert image.width > 700
+    capsys.readouterr()
+
+    assert millstream("legend", "--style", "default", "--layer", "test_TMP_2m", "--json") == 0
+    legend = json.loads(capsys.readouterr().out)
+    assert len(legend["colours"]) > 200
+    assert filled.exists()
+
+    assert millstream("legend", "--style", "default", "--json") == 1
+    assert "needs the range of the layer's values" in complaint(capsys)
+
+
+def test_render_writes_other_formats_and_scales(filled: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tile.webp"
+    options = ("--format", "webp", "--scale", "2", "-s", "temperature", "-o", output)
+
+    assert millstream("render", "--layer", "test_TMP_2m", "--tile", "1/0/0", *options) == 0
+
+    with Image.open(output) as image:
+        assert (image.format, image.size) == ("WEBP", (512, 512))
+    assert filled.exists()

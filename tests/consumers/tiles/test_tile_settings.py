@@ -22,7 +22,7 @@ def test_without_any_name_everything_lies_in_the_users_data_directory() -> None:
     assert xdg.shards_dir == Path("/xdg/millstream/shards")
     assert not xdg.uses_s3
     assert xdg.lookup_ttl == timedelta(seconds=2)
-    assert xdg.shard_cache_bytes == 256 * 1024 * 1024
+    assert xdg.shard_cache_bytes == 128 * 1024 * 1024
 
 
 def test_every_place_can_be_named() -> None:

@@ -18,7 +18,6 @@ from consumers.handlers.tiles.ingest import ingest_fields
 from consumers.handlers.tiles.system import open_data
 from producers.client import Producer
 from producers.payloads.tiles import RenderTile
-from producers.tilekey import tile_key
 from producers.warming.tilejob import tile_job
 from producers.warming.warm import warm_layer
 from streams.dead import dead_letters
@@ -27,6 +26,7 @@ from streams.jobs import look
 from streams.keys import Keys
 from streams.priority import Priority
 from streams.server import Server
+from tests.support.looks import drawn_key
 from tests.support.processes import Processes, RunningProgram
 from tests.support.waiting import wait_until
 
@@ -83,7 +83,7 @@ def _worker(
 
 
 async def _drawn(client: Redis, tiles: list[RenderTile]) -> int:
-    names = [tile_key(tile, RUN) for tile in tiles]
+    names = [drawn_key(tile, RUN) for tile in tiles]
     return int(await client.exists(*names))
 
 
@@ -204,10 +204,10 @@ async def test_a_tile_job_typed_by_hand_is_drawn(
 
     await wait_until(lambda: _completed(client, 1), "the tile is drawn", 30)
     payload = RenderTile.model_validate_json(command[-1])
-    picture: Any = await client.get(tile_key(payload, RUN))
+    picture: Any = await client.get(drawn_key(payload, RUN))
     assert picture.startswith(b"\x89PNG")
     record = await look(Server(client), KEYS, f"high-{entry.decode()}")
-    assert record.result["key"] == tile_key(payload, RUN)  # type: ignore[index,call-overload]
+    assert record.result["key"] == drawn_key(payload, RUN)  # type: ignore[index,call-overload]
 
 
 #: What may be wrong with a tile job, and what its dead letter must say of it.

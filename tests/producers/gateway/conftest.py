@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from producers.client import Producer
 from producers.gateway.app import new_gateway
-from producers.gateway.layers import MapLayer, MapStyle
+from producers.gateway.layers import MapLayer, MapStyle, MapTick
 from producers.gateway.live import Live
 from producers.gateway.tiles import TileDesk
 from producers.payloads.tiles import RenderTile
@@ -24,6 +24,13 @@ from tests.support.queues import QueueUnderTest
 from tests.support.waiting import wait_until
 
 TIMES = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 6, tzinfo=UTC))
+STYLE = MapStyle(
+    "temperature",
+    "0123456789ab",
+    (MapTick(-60.0, 0.0, "-60"), MapTick(50.0, 1.0, "50")),
+    ("#000000", "#ffffff"),
+    "°C",
+)
 LAYER = MapLayer(
     name="gfs_TMP_2m",
     title="Temperature, 2 m",
@@ -32,7 +39,7 @@ LAYER = MapLayer(
     times=TIMES,
     reference_time=TIMES[0],
     value_range=(-40.0, 40.0),
-    styles=(MapStyle("temperature", (-60.0, 50.0), ("#000000", "#ffffff")),),
+    styles=(STYLE,),
 )
 TILE = "/tiles/gfs_TMP_2m/temperature/1/0/1.png"
 
@@ -56,11 +63,14 @@ class Gateway:
         await wait_until(fetched, "a tile job arrives")
         return found[0], RenderTile.model_validate_json(found[0].payload)
 
-    async def paint(self, picture: bytes = b"a picture") -> RenderTile:
-        """Do the next tile job."""
+    async def paint(
+        self, picture: bytes = b"a picture", *, version: str = STYLE.version
+    ) -> RenderTile:
+        """Do the next tile job, with the style in that *version*."""
         delivery, wanted = await self.next_job()
-        await self.cache.put(tile_key(wanted, wanted.time), picture, timedelta(minutes=1))
-        await self.queue.settle(delivery, Verdict.COMPLETED, detail=orjson.dumps({"bytes": 9}))
+        key = tile_key(wanted, wanted.time, style_version=version)
+        await self.cache.put(key, picture, timedelta(minutes=1))
+        await self.queue.settle(delivery, Verdict.COMPLETED, detail=orjson.dumps({"key": key}))
         return wanted
 
 
@@ -79,6 +89,9 @@ async def gateway(queue: QueueUnderTest) -> AsyncIterator[Gateway]:
     async def find_layers() -> Sequence[MapLayer]:
         return [LAYER]
 
+    async def draw_legend(layer: str, style: str) -> bytes:
+        return f"the legend of {layer} in {style}".encode()
+
     cache = RedisCache(queue.client)
     desk = TileDesk(
         Producer(queue.server, "tiles"),
@@ -88,6 +101,6 @@ async def gateway(queue: QueueUnderTest) -> AsyncIterator[Gateway]:
         waiting_max=2,
     )
     live = Live(lambda: inspect_queue(queue.client, queue.keys), now_ms=lambda: 0)
-    transport = httpx.ASGITransport(new_gateway(desk, find_layers, live))
+    transport = httpx.ASGITransport(new_gateway(desk, find_layers, live, draw_legend))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
         yield Gateway(http, queue, cache)

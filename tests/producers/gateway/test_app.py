@@ -12,7 +12,7 @@ from producers.tilekey import tile_key
 from producers.tilepriority import INTERACTIVE_PRIORITY
 from streams.priority import Priority
 from streams.settle import Verdict
-from tests.producers.gateway.conftest import LAYER, TILE, TIMES, Gateway
+from tests.producers.gateway.conftest import LAYER, STYLE, TILE, TIMES, Gateway
 
 
 def error_of(answer: httpx.Response) -> str:
@@ -23,7 +23,9 @@ def error_of(answer: httpx.Response) -> str:
     return message
 
 
-async def get_and_paint(gateway: Gateway, path: str) -> tuple[httpx.Response, RenderTile]:
+async def get_and_paint(
+    gateway: Gateway, path: str, version: str = STYLE.version
+) -> tuple[httpx.Response, RenderTile]:
     """Ask for a tile that is not there, and draw it."""
     answers: list[httpx.Response] = []
 
@@ -32,7 +34,7 @@ async def get_and_paint(gateway: Gateway, path: str) -> tuple[httpx.Response, Re
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask)
-        wanted = await gateway.paint()
+        wanted = await gateway.paint(version=version)
     return answers[0], wanted
 
 
@@ -40,7 +42,8 @@ async def test_a_tile_in_the_cache_costs_no_job(gateway: Gateway) -> None:
     tile = RenderTile(
         layer=LAYER.name, style="temperature", bbox=tile_bbox_3857(Tile(1, 0, 1)), time=LAYER.time
     )
-    await gateway.cache.put(tile_key(tile, LAYER.time), b"ready", timedelta(minutes=1))
+    key = tile_key(tile, LAYER.time, style_version=STYLE.version)
+    await gateway.cache.put(key, b"ready", timedelta(minutes=1))
 
     answer = await gateway.http.get(TILE)
 
@@ -56,6 +59,15 @@ async def test_any_other_tile_is_an_urgent_job_and_is_waited_for(gateway: Gatewa
     assert Priority.of(wanted.priority) is Priority.of(INTERACTIVE_PRIORITY) is Priority.HIGH
     assert (wanted.layer, wanted.time) == (LAYER.name, LAYER.time)
     assert wanted.bbox == tile_bbox_3857(Tile(1, 0, 1))
+
+
+async def test_a_worker_that_knows_another_version_of_the_style_is_believed(
+    gateway: Gateway,
+) -> None:
+    """While styles are changed, gateway and workers differ for a while."""
+    answer, _wanted = await get_and_paint(gateway, TILE, version="ba9876543210")
+
+    assert (answer.status_code, answer.content) == (200, b"a picture")
 
 
 async def test_the_time_can_be_chosen(gateway: Gateway) -> None:
@@ -153,8 +165,13 @@ async def test_the_layers_come_with_their_legends(gateway: Gateway) -> None:
     assert (layer["name"], layer["times"][0]) == ("gfs_TMP_2m", "2026-01-01T00:00:00Z")
     assert layer["styles"][0] == {
         "name": "temperature",
-        "ticks": [-60.0, 50.0],
+        "version": "0123456789ab",
+        "ticks": [
+            {"value": -60.0, "place": 0.0, "text": "-60"},
+            {"value": 50.0, "place": 1.0, "text": "50"},
+        ],
         "ramp": ["#000000", "#ffffff"],
+        "units": "°C",
     }
 
 
@@ -192,3 +209,13 @@ async def test_the_page_and_everything_it_loads_comes_from_here(gateway: Gateway
 @pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/assets/"])
 async def test_nothing_but_the_assets_is_served(gateway: Gateway, path: str) -> None:
     assert (await gateway.http.get(path)).status_code == 404
+
+
+async def test_a_legend_is_drawn_for_styles_that_there_are(gateway: Gateway) -> None:
+    legend = await gateway.http.get("/legends/gfs_TMP_2m/temperature.png")
+    unknown = await gateway.http.get("/legends/gfs_TMP_2m/wind.png")
+
+    assert (legend.status_code, legend.content) == (200, b"the legend of gfs_TMP_2m in temperature")
+    assert legend.headers["content-type"] == "image/png"
+    assert unknown.status_code == 404
+    assert "there are temperature" in error_of(unknown)

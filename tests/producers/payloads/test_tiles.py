@@ -61,7 +61,10 @@ def test_a_job_with_every_field_survives_the_wire() -> None:
         {"height": SIZE_PX_MAX + 1},
         {"time": "2024-01-01T06:00:00"},
         {"time": "tomorrow"},
-        {"format": "jpeg"},
+        {"format": "gif"},
+        {"scale": 0},
+        {"scale": 5},
+        {"scale": 4, "width": 1025},
         {"priority": 256},
         {"priority": -1},
         {"id": "7"},
@@ -79,6 +82,13 @@ def test_a_job_with_every_field_survives_the_wire() -> None:
 def test_what_no_renderer_could_draw_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         RenderTile.model_validate(job(**changes))
+
+
+@pytest.mark.parametrize("format_name", ["png", "png32", "webp", "jpeg"])
+def test_a_picture_for_a_finer_screen_has_more_pixels(format_name: str) -> None:
+    tile = RenderTile.model_validate(job(format=format_name, width=256, height=128, scale=2))
+
+    assert (tile.width_px, tile.height_px) == (512, 256)
 
 
 def test_an_inverted_area_is_named_in_the_message() -> None:
