@@ -17,8 +17,8 @@ from streams.settle import Retention
 
 #: Jobs that wait in the stream of a level before the next ones are let in, and the most.
 WINDOW, WINDOW_MAX = 100, 10_000
-#: Jobs moved in one call.
-ADMIT_MAX = 100
+#: Jobs moved in one call: a millisecond of the server.
+ADMIT_MAX = 50
 
 _NEXT = load("next_turns")
 _ADMIT = load("admit")

@@ -26,11 +26,10 @@ end
 -- begins in the next round, not in the one that is under way.
 local function take_turn(level, tenant, id)
   local name = level .. ':' .. tenant
-  local known = redis.call('HMGET', turns, level, name)
+  local known = redis.call('HMGET', turns, level, name, 'n:' .. name)
   local round = math.max(tonumber(known[1] or '0'), tonumber(known[2] or '0')) + 1
   redis.call('ZADD', backlog, backlog_place(level, round), id)
-  redis.call('HSET', turns, name, string.format('%.0f', round))
-  redis.call('HINCRBY', turns, 'n:' .. name, 1)
+  redis.call('HSET', turns, name, string.format('%.0f', round), 'n:' .. name, (known[3] or 0) + 1)
 end
 
 local function forget_turns()

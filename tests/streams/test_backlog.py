@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 import pytest
@@ -24,7 +25,7 @@ from tests.support.queues import RETENTION, QueueUnderTest, job
 pytestmark = pytest.mark.leaves_jobs
 
 
-def of(tenant: str, name: str, **options: object) -> NewJob:
+def of(tenant: str, name: str, **options: Any) -> NewJob:
     """A job of a tenant."""
     return job(id=name, meta={"tenant_id": tenant}, **options)
 
@@ -35,7 +36,7 @@ async def fair(queue: QueueUnderTest) -> QueueUnderTest:
     return queue
 
 
-async def fill(queue: QueueUnderTest, tenant: str, count: int, **options: object) -> list[str]:
+async def fill(queue: QueueUnderTest, tenant: str, count: int, **options: Any) -> list[str]:
     """Enqueue *count* jobs of one tenant; their ids in order."""
     names = [f"{tenant}-{number:05}" for number in range(count)]
     for at in range(0, count, 100):
@@ -43,7 +44,7 @@ async def fill(queue: QueueUnderTest, tenant: str, count: int, **options: object
     return names
 
 
-async def full(queue: QueueUnderTest, **options: object) -> list[str]:
+async def full(queue: QueueUnderTest, **options: Any) -> list[str]:
     """Fill the window, so that whatever comes now waits for its turn."""
     return await fill(queue, "first", WINDOW, **options)
 
@@ -63,7 +64,7 @@ async def taken(queue: QueueUnderTest, slots: int = 100) -> list[str]:
 
 
 async def turns(queue: QueueUnderTest) -> dict[str, int]:
-    found = await queue.client.hgetall(queue.keys.turns)
+    found: Any = await queue.client.hgetall(queue.keys.turns)
     return {name.decode(): int(value) for name, value in found.items()}
 
 
@@ -342,3 +343,44 @@ async def test_each_tenant_with_work_gets_one_job_in_every_round(
         assert {name[0] for name in run[at : at + len(there)]} == there
         left.subtract(there)
         at += len(there)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(events=st.lists(st.sampled_from("aaaabcd01234"), max_size=120))
+async def test_who_has_one_job_waits_for_two_of_each_other_tenant_at_most(
+    queue: QueueUnderTest, events: Sequence[str]
+) -> None:
+    """Letters are jobs of tenants that arrive, numbers how many jobs a worker takes."""
+    await queue.client.flushdb()
+    await queue.open()
+    await share(queue.server, queue.keys, window=5)
+    queued: list[str] = []
+    since: dict[str, Counter[str]] = {}
+    for number, event in enumerate([*events, *"44444" * len(events)]):
+        if event.isdigit():
+            await taken(queue, max(1, int(event)))
+            before = {*queued}
+            await let_in(queue)
+            page = await list_jobs(queue.server, queue.keys, State.QUEUED, limit=1000)
+            queued = [each.id for each in page.jobs]
+            come = Counter(name[0] for name in before - {*queued})
+            for name in [*since]:
+                if name in queued:
+                    since[name] += come
+                else:
+                    since.pop(name)
+                assert all(
+                    times <= 2
+                    for tenant, times in since.get(name, Counter()).items()
+                    if tenant != name[0]
+                )
+        else:
+            name = f"{event}{number:04}"
+            [answer] = await queue.add(of(event, name))
+            if answer.acceptance is Acceptance.QUEUED:
+                if not any(each[0] == event for each in queued):
+                    since[name] = Counter()
+                queued.append(name)
+    assert queued == []
