@@ -26,7 +26,7 @@ from consumers.redaction import redacted
 from consumers.registry import Binding, Registry, Runs
 from consumers.retry import GiveUp, PutOff, RetryPolicy, decide
 from streams.clock import ServerClock
-from streams.job import Delivery
+from streams.job import ATTEMPTS_DEFAULT, Delivery
 from streams.settle import Outcome, Verdict
 
 #: A job that this worker cannot run waits so long for one that can.
@@ -101,7 +101,7 @@ class Execution:
         delivery, places = running.delivery, self._places
         limit_s = timeout_s(delivery, binding)
         if places.children and (delivery.suspect or binding.runs is Runs.CHILD):
-            return await places.children.run(running, self.context(running), limit_s)
+            return await places.children.run(running, self.context(running, binding), limit_s)
         if binding.runs is Runs.CHILD:
             return Unstarted(f"this worker has no child processes, and '{delivery.kind}' needs one")
         if delivery.suspect:
@@ -111,7 +111,7 @@ class Execution:
                 return Interrupted()
         deadline_s = time.monotonic() + limit_s
         running.renew_until_s = deadline_s
-        context = self.context(running, deadline_s)
+        context = self.context(running, binding, deadline_s)
         return await handle(
             binding, delivery.payload, context, running.scope, places.threads, places.deadlines
         )
@@ -145,7 +145,7 @@ class Execution:
                 )
                 return self._failed(delivery, binding, started_ms, late, Failure.of(late))
 
-    def context(self, running: Running, deadline_s: float = math.inf) -> Context:
+    def context(self, running: Running, binding: Binding, deadline_s: float = math.inf) -> Context:
         """What the handler of *running* is given besides its payload."""
         delivery = running.delivery
         return Context(
@@ -153,7 +153,7 @@ class Execution:
             kind=delivery.kind,
             queue=self._queue,
             attempt=delivery.attempt,
-            attempts_max=delivery.attempts_max,
+            attempts_max=attempts_of(delivery, binding),
             fence=delivery.fence,
             enqueued_ms=delivery.enqueued_ms,
             meta=delivery.meta,
@@ -172,7 +172,7 @@ class Execution:
         decision = decide(
             error,
             delivery.attempt,
-            delivery.attempts_max,
+            attempts_of(delivery, binding),
             self._policy_of(delivery, binding),
             self._chance(),
             snoozes=delivery.snoozes,
@@ -264,6 +264,15 @@ class Execution:
 def timeout_s(delivery: Delivery, binding: Binding) -> float:
     """What one attempt may take: the job's own limit, or its kind's."""
     return delivery.timeout_ms / 1000 if delivery.timeout_ms else binding.timeout.total_seconds()
+
+
+def attempts_of(delivery: Delivery, binding: Binding) -> int:
+    """How often the job may run: its own word, its kind's, or the default.
+
+    A job that asks for just the default has not said so: that is not written into entries.
+    """
+    asked = delivery.attempts_max
+    return asked if binding.attempts is None or asked != ATTEMPTS_DEFAULT else binding.attempts
 
 
 def _is_newer(delivery: Delivery, binding: Binding) -> bool:

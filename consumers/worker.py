@@ -30,6 +30,7 @@ from consumers.roles.claimer import Claimer
 from consumers.roles.comparer import compare
 from consumers.roles.fetcher import READ_TIMEOUT_S, Fetcher
 from consumers.roles.janitor import tidy
+from consumers.roles.listener import listen
 from consumers.roles.promoter import promote
 from consumers.roles.reporter import Reporter
 from consumers.roles.settler import Settler
@@ -41,6 +42,7 @@ from consumers.vitals import Vitals
 from streams.clock import ServerClock
 from streams.connection import LOADING_MAX_S, connected
 from streams.keys import Keys
+from streams.lane import Lane
 from streams.server import Server
 from streams.settle import Retention
 from streams.workers import hostname, new_consumer_name
@@ -148,8 +150,11 @@ class Worker:
                     client = await stack.enter_async_context(
                         connected(url, loading_s=LOADING_MAX_S)
                     )
-                    reader = await stack.enter_async_context(
+                    reading = await stack.enter_async_context(
                         connected(url, reply_timeout_s=READ_TIMEOUT_S)
+                    )
+                    reader = await stack.enter_async_context(
+                        Lane.open(reading, reply_timeout_s=READ_TIMEOUT_S)
                     )
                     ground = self._ground(client)
                     await prepare(client, self._settings, ground, self._log)
@@ -160,7 +165,7 @@ class Worker:
         if self._shutdown.is_broken:
             raise WorkerBrokenError
 
-    async def _work(self, server: Server, reader: Redis, ground: Ground) -> None:
+    async def _work(self, server: Server, reader: Lane, ground: Ground) -> None:
         orphans = Orphans(
             server,
             self._keys,
@@ -215,7 +220,7 @@ class Worker:
         self._log.info("worker_shutdown_complete", consumer=self.consumer)
 
     async def _take_jobs(
-        self, server: Server, reader: Redis, pool: Pool, orphans: Orphans, ground: Ground
+        self, server: Server, reader: Lane, pool: Pool, orphans: Orphans, ground: Ground
     ) -> None:
         """Fetch, claim and promote until it is time to stop."""
         settings, log = self._settings, self._log
@@ -262,6 +267,16 @@ class Worker:
                 self._keys,
                 self._retention,
                 self._dues,
+                stopping,
+                self._metrics,
+                log,
+            )
+            taking.start_soon(
+                listen,
+                server,
+                self._keys,
+                self._dues,
+                fetcher.wake,
                 stopping,
                 self._metrics,
                 log,

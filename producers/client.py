@@ -12,6 +12,7 @@ from typing import Self, Unpack
 from pydantic import JsonValue
 
 from producers.batch import BatchReport, calls_of
+from producers.following import Following, JobResult
 from producers.handle import JobHandle
 from producers.manager import QueueManager
 from producers.order import Options, new_job
@@ -22,6 +23,7 @@ from streams.connection import connected
 from streams.durability import FAST, Durability, Reached, require_reachable, secure
 from streams.enqueue import Acceptance, Enqueued
 from streams.errors import QueueDrainingError, QueueFullError
+from streams.events import Gap, JobEvent
 from streams.job import NewJob
 from streams.jobs import JobView
 from streams.keys import Keys
@@ -43,6 +45,7 @@ class Producer:
         self._server = server
         self._keys = Keys(queue)
         self._length_max = length_max
+        self._following = Following(server, self._keys)
         self._sender = Sender(server, self._keys, length_max)
 
     @classmethod
@@ -56,7 +59,11 @@ class Producer:
             InvalidJobError: *queue* is no name of a queue.
         """
         async with connected(url) as client, Server.on_a_lane(client) as server:
-            yield cls(server, queue, length_max=length_max)
+            jobs = cls(server, queue, length_max=length_max)
+            try:
+                yield jobs
+            finally:
+                await jobs._following.close()
 
     @property
     def queue(self) -> str:
@@ -186,7 +193,7 @@ class Producer:
 
     def job(self, job_id: str) -> JobHandle:
         """A handle for the job *job_id*; nothing is asked yet."""
-        return JobHandle(self._server, self._keys, job_id)
+        return JobHandle(self._server, self._keys, self._following, job_id)
 
     def manager(self) -> QueueManager:
         """Whoever manages this queue: pauses, lists, clears it, and more; nothing is asked yet."""
@@ -214,6 +221,36 @@ class Producer:
             UnknownJobError: it has no record.
         """
         return await self.job(job_id).result(timeout=timeout)
+
+    def results(self, job_ids: Iterable[str], *, timeout: timedelta) -> AsyncGenerator[JobResult]:
+        """How jobs end, each as soon as it has; those that died or were cancelled too.
+
+        Up to 10,000 jobs, over the one connection on which this producer listens.
+
+        Raises:
+            TimeoutError: some have not ended in time; they go on.
+            UnknownJobError: one of them has no record.
+        """
+        return self._following.results(list(job_ids), timeout_s=timeout.total_seconds())
+
+    def events(self, job_ids: Iterable[str]) -> AsyncGenerator[JobEvent]:
+        """What happens to up to 10,000 jobs, as it happens, until all of them have ended.
+
+        Each begins with where it is now (`seen`), which is told again where events were
+        missed. A server that is away is waited for.
+
+        Raises:
+            UnknownJobError: one of them has no record.
+        """
+        return self._following.events(list(job_ids))
+
+    def watch(self) -> AsyncGenerator[JobEvent | Gap]:
+        """What happens to all jobs of the queue, for as long as it is listened to.
+
+        It begins with a `Gap`, and has another one wherever events were missed: the server
+        was away, or whoever listens does not keep up.
+        """
+        return self._following.all_events()
 
     async def cancel(self, job_id: str) -> Cancellation:
         """End a job that waits; ask the worker that runs it otherwise (two round trips)."""

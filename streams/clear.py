@@ -127,6 +127,8 @@ async def _clear(
             **keys.streams,
             "delayed": keys.delayed,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
         },
         args={

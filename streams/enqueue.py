@@ -9,7 +9,7 @@ import orjson
 from streams.durability import Reached
 from streams.gate import Stop, stop_of
 from streams.hurry import hurry
-from streams.job import ATTEMPTS_DEFAULT, NewJob
+from streams.job import ATTEMPTS_DEFAULT, NewJob, tenant_of
 from streams.keys import Keys
 from streams.priority import LEVELS, Priority
 from streams.scripts.loader import Row, load
@@ -92,6 +92,9 @@ async def enqueue(
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "wake": keys.wake,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "gate": keys.gate,
         },
@@ -155,6 +158,7 @@ def packed_options(job: NewJob) -> bytes:
         "unique": job.unique,
         "unique_ttl_ms": job.unique_ttl_ms,
         "attempts": fields["attempts"],
+        "tenant": tenant_of(job.meta),
         "fields": [part for name, value in fields.items() if value for part in (name, str(value))],
     }
     said = {name: value for name, value in options.items() if value}

@@ -34,7 +34,12 @@ async def hurry(server: Server, keys: Keys, wanted: Sequence[tuple[str, Priority
 async def _call(server: Server, keys: Keys, wanted: Sequence[tuple[str, Priority]]) -> list[bool]:
     codes = await server.run(
         _HURRY,
-        keys={**keys.streams, "counters": keys.counters},
+        keys={
+            **keys.streams,
+            "events": keys.events,
+            "watchers": keys.watchers,
+            "counters": keys.counters,
+        },
         args={},
         rows=[((keys.job(job_id),), (job_id, priority.level)) for job_id, priority in wanted],
     )

@@ -25,6 +25,8 @@ ATTEMPTS_DEFAULT = 3
 ATTEMPTS_MAX = 1000
 #: Far more revisions of a payload than anybody makes.
 SCHEMA_VERSION_MAX = 1_000_000
+#: Characters of a tenant in an event; a longer one is cut.
+TENANT_CHARS_MAX = 200
 #: A job that cost so many consumers their life is a suspect: it runs alone from then on.
 SUSPECT_LOSSES = 2
 #: A suspect that killed so many processes of its own is dead. `_lose.lua` has the same three.
@@ -206,6 +208,13 @@ class Delivery(NamedTuple):
     def fence(self) -> int:
         """A number that grows with every delivery of this job, over retries too."""
         return self.epoch << 16 | min(self.token.deliveries, 0xFFFF)
+
+
+def tenant_of(meta: Mapping[str, JsonValue] | None) -> str:
+    """Whose job it is, as its `tenant_id` says; empty where it says nothing."""
+    tenant = meta.get("tenant_id") if meta else None
+    is_name = isinstance(tenant, str | int) and not isinstance(tenant, bool)
+    return str(tenant)[:TENANT_CHARS_MAX] if is_name else ""
 
 
 def require_id(value: str) -> None:

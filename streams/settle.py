@@ -132,8 +132,11 @@ async def settle(
             "delayed": keys.delayed,
             "dead": keys.dead,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "stats": keys.stats,
+            "wake": keys.wake,
         },
         args={
             "consumer": consumer,

@@ -1,8 +1,8 @@
 -- Ends jobs that wait or are delayed (level 0), as a list has shown them, and with `ask` asks
 -- the consumers of those that run. A job that has moved since is left alone.
--- keys: critical high normal low delayed cancel counters | job body history unique_key
+-- keys: critical high normal low delayed cancel events watchers counters | job body history unique_key
 -- args: ended_ttl_ms ask | id unique level entry kind
--- include: _levels _now _pending _fields _leave _withdraw _pass_oom
+-- include: _levels _now _events _pending _fields _leave _withdraw _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not there any more, 1 cancelled, 2 asked its consumer, 3 runs and is left alone
 local GONE, CANCELLED, ASKED, RUNS = 0, 1, 2, 3
@@ -14,6 +14,7 @@ local function clear_delayed(i)
   withdraw(job, history, unique_key, id, unique, 'id', id)
   redis.call('DEL', body)
   redis.call('ZREM', delayed, id)
+  tell(job, id, 'cancelled', 'cancelled')
   return CANCELLED
 end
 
@@ -28,6 +29,7 @@ local function clear_entry(i, level)
   if row and not is_nobody(row[2]) then
     if ask ~= '1' then return RUNS end
     redis.call('SADD', cancel, id)
+    tell(job, id, 'cancel_asked', 'running')
     return ASKED
   end
   local known = redis.call('HMGET', job, 'state', 'entry', 'priority')
@@ -37,7 +39,10 @@ local function clear_entry(i, level)
       'priority', LEVEL_NAMES[level], 'entry', entry)
   end
   leave(stream, entry)
-  if is_own then redis.call('HSET', job, 'entry', '') end
+  if is_own then
+    redis.call('HSET', job, 'entry', '')
+    tell(job, id, 'cancelled', 'cancelled')
+  end
   return CANCELLED
 end
 

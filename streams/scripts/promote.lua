@@ -1,8 +1,8 @@
 -- Moves jobs whose time has come into their streams. One that has expired before its first
 -- attempt is cancelled instead.
--- keys: critical high normal low delayed dead counters | job body history unique_key
+-- keys: critical high normal low delayed dead events watchers counters | job body history unique_key
 -- args: ended_ttl_ms dead_ttl_ms | id unique
--- include: _levels _now _fields _history _leave _bury _lose _pass_oom
+-- include: _levels _now _events _fields _history _leave _bury _lose _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not due any more, 1 promoted, 2 dead (its body was gone), 3 expired
 local GONE, PROMOTED, DEAD, EXPIRED = 0, 1, 2, 3
@@ -34,6 +34,7 @@ local function expire(job, body, history, unique_key, id, unique)
   redis.call('PEXPIRE', history, ended_ttl_ms)
   open_slot(unique_key, unique, id)
   redis.call('DEL', body)
+  tell(job, id, 'cancelled', 'cancelled', 'cause', 'expired')
 end
 
 pass_oom(critical)
@@ -63,6 +64,7 @@ for i = 1, rows do
       redis.call('HSET', job, 'state', 'ready', 'id', id, 'kind', field(fields, 'kind') or '',
         'priority', LEVEL_NAMES[level], 'entry', entry)
       redis.call('DEL', body)
+      tell(job, id, 'promoted', 'ready')
       answers[i] = PROMOTED
       moved = moved + 1
     else

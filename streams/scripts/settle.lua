@@ -1,9 +1,9 @@
 -- Ends deliveries. Each outcome is recorded together with the acknowledgement, or not at
 -- all, and only while the delivery is still this consumer's. New place first, old place
 -- last: should the server stop between two writes, a job is twice rather than never.
--- keys: critical high normal low delayed dead cancel counters stats | job history body unique_key
+-- keys: critical high normal low delayed dead cancel events watchers counters stats wake | job history body unique_key
 -- args: consumer lease_ms ended_ttl_ms dead_ttl_ms | level entry deliveries id kind unique outcome detail attempt delay_ms ran_ms
--- include: _levels _now _pending _fields _history _leave _bury _lose _runs _pass_oom
+-- include: _levels _now _events _pending _fields _history _leave _bury _lose _runs _wake _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not yours any more, 1 recorded, 2 recorded by you before, 3 a twin
 local LOST, RECORDED, REPEATED, TWIN = 0, 1, 2, 3
@@ -77,6 +77,7 @@ local function complete(row)
   open_slot(row.unique_key, row.unique, row.id)
   if row.wanted then leave_for_good(row) else table.insert(leaving[row.level], row.entry) end
   count('completed')
+  tell(row.job, row.id, 'completed', 'completed')
   note_run('completed', row.ran_ms)
 end
 
@@ -91,6 +92,7 @@ local function cancelled(row, cause)
   open_slot(row.unique_key, row.unique, row.id)
   leave_for_good(row)
   count('cancelled')
+  tell(row.job, row.id, 'cancelled', 'cancelled', cause and 'cause', cause)
 end
 
 local function buried(row, fields, cause)
@@ -126,6 +128,7 @@ local function postponed(row, how)
   redis.call('ZADD', delayed, due, row.id)
   leave(row.stream, row.entry)
   count(how)
+  tell(row.job, row.id, how, 'delayed', 'due_ms', string.format('%.0f', due))
   if how == 'retried' or how == 'crashed' then note_run('failed', row.ran_ms) end
 end
 
@@ -155,6 +158,7 @@ local function released(row)
   local owner = nobody_for(row.count)
   redis.call('XCLAIM', row.stream, GROUP, owner, 0, row.entry, 'IDLE', lease_ms, 'JUSTID')
   count('released')
+  tell(row.job, row.id, 'released', 'ready')
 end
 
 -- The record tells of another entry with this id, which lives or has ended: that one stands.
@@ -216,5 +220,6 @@ for i = 1, rows do
 end
 leave_together()
 write_runs(now)
+if counts['released'] then wake_all(0) end
 for name, number in pairs(counts) do redis.call('HINCRBY', counters, name, number) end
 return answers

@@ -46,6 +46,7 @@ async def test_what_is_due_too_late_never_comes_into_its_stream(queue: QueueUnde
 
     view = await queue.look("late")
     assert (view.state, view.cause) == (State.CANCELLED, "expired")
+    assert view.ended_ms is not None
     assert (await queue.counter("cancelled"), await queue.counter("expired")) == (1, 1)
     assert await queue.client.exists(queue.keys.unique("u"), queue.keys.body("late")) == 0
     assert 0 < await queue.client.pttl(queue.keys.job("late")) <= RETENTION.ended_ttl_ms
@@ -66,6 +67,27 @@ async def test_a_job_whose_handler_has_run_does_not_expire_any_more(
 
     assert not again.is_expired(again.enqueued_ms + 60_000)
     await queue.settle(again, Verdict.COMPLETED)
+
+
+async def test_what_is_promoted_in_time_counts_as_nothing_else(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="a", delay_ms=60_000, expires_in_ms=120_000))
+    await queue.make_due("a")
+    await queue.promote()
+
+    assert not await queue.client.hexists(queue.keys.counters, "expired")
+    await queue.settle(await queue.fetch_one(), Verdict.COMPLETED)
+
+
+async def test_the_history_of_a_run_that_came_to_nothing_ends_with_the_record(
+    queue: QueueUnderTest,
+) -> None:
+    """Its process has died: the first attempt begins anew, and that is too late."""
+    await queue.add(job(id="a", expires_ms=1))
+    await queue.settle(await queue.fetch_one(), Verdict.CRASHED, attempt=row(1, "crashed"))
+
+    assert await queue.promote() == (0, None)
+    assert [each["outcome"] for each in (await queue.look("a")).history] == ["crashed"]
+    assert 0 < await queue.client.pttl(queue.keys.history("a")) <= RETENTION.ended_ttl_ms
 
 
 async def test_one_that_nobody_has_tried_still_does(queue: QueueUnderTest) -> None:

@@ -250,7 +250,7 @@ async def test_flags_are_sent_where_the_server_knows_them(client: Redis) -> None
     with pytest.raises(Exception, match="NOGROUP"):
         await server.run(
             script,
-            {**keys.streams, "delayed": keys.delayed, "gate": keys.gate},
+            {**keys.streams, "delayed": keys.delayed, "watchers": keys.watchers, "gate": keys.gate},
             {"consumer": "one", "slots": 1, "served": 0},
         )
     known = await client.script_exists(script.sha(shebang=True), script.sha(shebang=False))

@@ -17,6 +17,7 @@ from consumers.handlers.tiles.weights import (
     Float64s,
     FullMapping,
     Steps,
+    shares_of,
     some,
     span,
     split,
@@ -37,25 +38,26 @@ def map_curved(grid: Grid, target: Target, level: int = 0) -> FullMapping | None
     tolerance_cells = TOLERANCE_CELLS * 2**level
     shape = (target.height_px, target.width_px)
     row, col = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int32)
-    row_weight, col_weight = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
+    row_shares, col_shares = np.empty(shape, dtype=np.uint16), np.empty(shape, dtype=np.uint16)
     outside = np.empty(shape, dtype=np.bool_)
     for part in strips(shape):
         at = positions(project, x_axis, y_axis.strip(part), tolerance_cells)
         (cols, outside_cols), (rows, outside_rows) = _steps(grid, at, col_axis, row_axis)
-        row[part], row_weight[part] = rows.lower, rows.weight
-        col[part], col_weight[part] = cols.lower, cols.weight
+        row[part], row_shares[part] = rows.lower, shares_of(rows.weight)
+        col[part], col_shares[part] = cols.lower, shares_of(cols.weight)
         outside[part] = outside_rows | outside_cols
     if outside.all():
         return None
     row0, row1 = span(row, outside)
     col0, col1 = _around(col, outside, col_axis) if grid.wraps else span(col, outside)
-    lower = np.multiply(row - row0, col1 - col0, dtype=np.intp)
+    window = Window(row0, row1, col0, col1)
+    fits = (row1 - row0) * (col1 - col0) <= np.iinfo(np.int32).max
+    lower = np.multiply(row - row0, col1 - col0, dtype=np.int32 if fits else np.int64)
     lower += col - col0
     beside = some(outside)
     if beside is not None:
         lower[beside] = 0
-    window = Window(row0, row1, col0, col1)
-    return FullMapping(window, lower, row_weight, col_weight, beside, level)
+    return FullMapping(window, lower, row_shares, col_shares, beside, level)
 
 
 def projector(grid: Grid, target: Target) -> Project:

@@ -51,10 +51,11 @@ def map_tile(grid: Grid, target: Target, levels: int = 0, margin: int = 0) -> Ma
 class MappingCache:
     """The mappings used last, up to *bytes_max* of them. Safe to use from many threads.
 
-    A mapping of 256 x 256 pixels has 7 kB for a geographic grid and 1.1 MB for any other.
+    A mapping of 256 x 256 pixels has 7 kB where the grid is geographic and the system of the
+    picture straight, and 0.6 MB where not.
     """
 
-    def __init__(self, bytes_max: int = 48 * 1024 * 1024) -> None:
+    def __init__(self, bytes_max: int = 64 * 1024 * 1024) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._mappings: OrderedDict[tuple[Grid, Target, int, int], Mapping | None] = OrderedDict()

@@ -78,7 +78,7 @@ class TilesSettings(BaseModel):
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
     shard_cache_mib: Mebibytes = 128
-    mapping_cache_mib: Mebibytes = 48
+    mapping_cache_mib: Mebibytes = 64
     lookup_ttl_ms: Annotated[int, Field(ge=0, le=60_000)] = 2000
     warm_rules: Annotated[tuple[WarmRule, ...], BeforeValidator(_rules)] = ()
 

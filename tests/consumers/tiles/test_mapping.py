@@ -149,7 +149,7 @@ def test_that_a_tile_is_outside_is_remembered_too() -> None:
 
 def test_the_cache_is_bounded_by_bytes_and_forgets_the_oldest() -> None:
     grid, size_px = projected_grid("lambert"), 64
-    one_bytes = ENTRY_BYTES + 17 * size_px**2
+    one_bytes = ENTRY_BYTES + 8 * size_px**2
     cache = MappingCache(bytes_max=5 * one_bytes)
     # All in the middle of the grid, so that each has a mapping.
     targets = [picture(Tile(7, 27 + x, 49), size_px=size_px) for x in range(6)]
@@ -170,7 +170,7 @@ def test_a_mapping_that_would_push_out_all_others_is_not_kept() -> None:
 
 
 def test_threads_share_a_cache() -> None:
-    cache = MappingCache(bytes_max=3_000_000)
+    cache = MappingCache(bytes_max=1_500_000)
     grid = projected_grid("lambert")
     targets = [picture(Tile(6, 13 + n % 3, 24), size_px=128) for n in range(60)]
 
