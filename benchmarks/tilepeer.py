@@ -64,7 +64,8 @@ def main() -> None:
                     if number:
                         times_ms.append(1000 * (time.perf_counter() - started))
                         size += len(png)
-    if len(sys.argv) > 1: Path(sys.argv[1]).write_bytes(png)
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_bytes(png)
     json.dump({"times_ms": times_ms, "bytes": size / len(times_ms)}, sys.stdout)
 
 
