@@ -42,7 +42,7 @@ mutants: $(VENV)/.ready-test ## is there a test for every line of every script? 
 	$(BIN)/python -m tests.mutants $(ARGS)
 
 clean: ## remove the virtual environment, the caches and out/
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist out
+	rm -rf $(VENV) .swift .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist out
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # What each target needs in the environment, brought up to date when pyproject.toml

@@ -138,6 +138,8 @@ def main() -> None:
     """Measure each state and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1_000_000, help="jobs in each list")
+    words = [state.value for state in FILLS]
+    parser.add_argument("--states", nargs="+", choices=words, default=words)
     chosen = parser.parse_args()
     found, binary = server_to_start()
     print(f"{told(found)}, {chosen.jobs:,} jobs in each list, {TIMED} pages of {PAGE} each\n")
@@ -145,7 +147,7 @@ def main() -> None:
         f"{'state':8} {'page':13} {'median':>7} {'p99':>7} {'max ms':>7} {'calls > 2 ms':>12}",
         flush=True,
     )
-    for state in FILLS:
+    for state in map(State, chosen.states):
         with EmbeddedServer(binary, config={"appendonly": "no"}) as server:
             for line in anyio.run(_measured, server.url, state, chosen.jobs):
                 print(line, flush=True)

@@ -21,6 +21,7 @@ import anyio
 from redis.asyncio import Redis
 
 from benchmarks.counting import commands, completed, require_all_ran, until_completed
+from benchmarks.drawing import measure_drawing
 from benchmarks.ground import server_to_start, told
 from benchmarks.tilerace import race
 from consumers.handlers.tiles.atmosphere import forecast
@@ -113,6 +114,7 @@ async def draw_in_parts(data: TileData, rounds: int) -> None:
             cells = await reader.cells(found.dataset, Target.of(tile), Resampling.BILINEAR)
             if cells is None:
                 continue
+            picture = b""
             for _ in range(rounds):
                 times = [time.perf_counter()]
                 field = cells.field()
@@ -185,6 +187,8 @@ async def measure(url: str, directory: Path, rounds: int) -> None:
         await draw_in_parts(data, rounds)
         await draw_layers(data, rounds)
         await race(data, rounds, RUN)
+    fields = {field.parameter: field for field in forecast(RUN, hours=(0,))}
+    measure_drawing(fields, [Target.of(tile) for tile in pyramid(*LAYERS[1])], rounds)
     async with Redis.from_url(url) as client:
         for slots in (1, 4, 8, 64):
             await through_the_queue(client, url, environment, slots, rounds)

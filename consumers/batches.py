@@ -126,7 +126,8 @@ class Batches:
         for running, payload in wanted:
             running.share = shared
             running.renew_until_s = deadline_s
-            jobs.append(BatchJob(payload, self._execution.context(running, deadline_s)))
+            context = self._execution.context(running, batch.binding, deadline_s)
+            jobs.append(BatchJob(payload, context))
         failpoint("before_handler")
         called = await self._call(batch, jobs, deadline_s, shared.scope)
         failpoint("after_handler")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from consumers.children.source import Source
 from consumers.errors import ConsumerError, MissingExtraError, WorkerBrokenError
 from consumers.loop import run_in_waking_loop
-from consumers.systems import SYSTEMS, find_system
+from consumers.systems import SYSTEMS, find_system, system_named
 from streams.cache import RedisCache
 from streams.connection import LOADING_MAX_S, connected
 from streams.errors import StreamsError
@@ -97,12 +97,22 @@ def work(
 async def _run(
     system: str, arguments: Mapping[str, Any], environment: MutableMapping[str, str]
 ) -> int:
-    open_system = find_system(system)
-    settings = worker_settings(environment, arguments, queue=system)
+    open_system, named = find_system(system), system_named(system)
+    settings = worker_settings(
+        environment,
+        arguments,
+        queue=system,
+        variables=named.variables,
+        defaults=named.defaults,
+    )
     link = take_link(environment, lease_ms=settings.lease_ms)
     if settings.is_supervised and link is None:
         command = [sys.executable, "-m", "consumers.cli", system]
-        return await Supervisor(settings, command, environment).run()
+        # The settings have what these say; in a worker they would win over its own.
+        inherited = {
+            name: each for name, each in environment.items() if name not in named.variables
+        }
+        return await Supervisor(settings, command, inherited).run()
     async with (
         connected(_cache_url(settings), loading_s=LOADING_MAX_S) as cache_client,
         open_system(RedisCache(cache_client), environment) as registry,

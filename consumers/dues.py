@@ -6,7 +6,7 @@ from collections.abc import Callable
 import anyio
 
 #: Nobody has said anything for so long: it is time to ask.
-ASK_S = 1.0
+ASK_S = 2.0
 #: The shortest sleep while something is about to be due.
 PAUSE_S = 0.005
 

@@ -25,7 +25,8 @@ from consumers.places import Places
 from consumers.redaction import redacted
 from consumers.registry import Binding, Registry, Runs
 from consumers.retry import GiveUp, PutOff, RetryPolicy, decide
-from streams.job import Delivery
+from streams.clock import ServerClock
+from streams.job import ATTEMPTS_DEFAULT, Delivery
 from streams.settle import Outcome, Verdict
 
 #: A job that this worker cannot run waits so long for one that can.
@@ -54,6 +55,7 @@ class Execution:
         policy: RetryPolicy,
         places: Places,
         chance: Callable[[], float] = random.random,
+        clock: ServerClock | None = None,
     ) -> None:
         self._registry = registry
         self._rows = AttemptRows(identity.consumer, identity.host, identity.version)
@@ -61,11 +63,14 @@ class Execution:
         self._policy = policy
         self._places = places
         self._chance = chance
+        self._clock = clock or ServerClock()
 
     def binding_of_batch(self, delivery: Delivery) -> Binding | None:
         """The binding of a delivery that may run in one call with others, else None."""
         binding = self._registry.find(delivery.kind)
         if binding is None or binding.batch is None or delivery.flaw or delivery.suspect:
+            return None
+        if delivery.is_expired(self._clock.now_ms()):
             return None
         return None if _is_newer(delivery, binding) else binding
 
@@ -79,6 +84,8 @@ class Execution:
         if delivery.flaw:
             failure = Failure.said("MalformedEntry", delivery.flaw)
             return self._dead(delivery, started_ms, "malformed entry", failure)
+        if delivery.is_expired(self._clock.now_ms()):
+            return self._expired(delivery, started_ms)
         binding = self._registry.find(delivery.kind)
         if binding is None or _is_newer(delivery, binding):
             return self._parked(delivery, self._why_unfit(delivery, binding))
@@ -94,7 +101,7 @@ class Execution:
         delivery, places = running.delivery, self._places
         limit_s = timeout_s(delivery, binding)
         if places.children and (delivery.suspect or binding.runs is Runs.CHILD):
-            return await places.children.run(running, self.context(running), limit_s)
+            return await places.children.run(running, self.context(running, binding), limit_s)
         if binding.runs is Runs.CHILD:
             return Unstarted(f"this worker has no child processes, and '{delivery.kind}' needs one")
         if delivery.suspect:
@@ -104,7 +111,7 @@ class Execution:
                 return Interrupted()
         deadline_s = time.monotonic() + limit_s
         running.renew_until_s = deadline_s
-        context = self.context(running, deadline_s)
+        context = self.context(running, binding, deadline_s)
         return await handle(
             binding, delivery.payload, context, running.scope, places.threads, places.deadlines
         )
@@ -138,7 +145,7 @@ class Execution:
                 )
                 return self._failed(delivery, binding, started_ms, late, Failure.of(late))
 
-    def context(self, running: Running, deadline_s: float = math.inf) -> Context:
+    def context(self, running: Running, binding: Binding, deadline_s: float = math.inf) -> Context:
         """What the handler of *running* is given besides its payload."""
         delivery = running.delivery
         return Context(
@@ -146,7 +153,7 @@ class Execution:
             kind=delivery.kind,
             queue=self._queue,
             attempt=delivery.attempt,
-            attempts_max=delivery.attempts_max,
+            attempts_max=attempts_of(delivery, binding),
             fence=delivery.fence,
             enqueued_ms=delivery.enqueued_ms,
             meta=delivery.meta,
@@ -165,8 +172,8 @@ class Execution:
         decision = decide(
             error,
             delivery.attempt,
-            delivery.attempts_max,
-            binding.retry or self._policy,
+            attempts_of(delivery, binding),
+            self._policy_of(delivery, binding),
             self._chance(),
             snoozes=delivery.snoozes,
         )
@@ -183,6 +190,12 @@ class Execution:
             delay_ms=round(decision.after.total_seconds() * 1000),
         )
 
+    def _policy_of(self, delivery: Delivery, binding: Binding) -> RetryPolicy:
+        """The job's own, its kind's, or the worker's."""
+        if delivery.backoff is not None:
+            return RetryPolicy.of(delivery.backoff)
+        return binding.retry or self._policy
+
     def _put_off(self, delivery: Delivery, started_ms: int, decision: PutOff) -> Outcome:
         return Outcome(
             delivery,
@@ -196,7 +209,7 @@ class Execution:
         self, delivery: Delivery, binding: Binding, started_ms: int, cause: str, output: str
     ) -> Outcome:
         failure = Failure.said("Crashed", f"the child process that ran it: {cause}", output)
-        policy = binding.retry or self._policy
+        policy = self._policy_of(delivery, binding)
         delay = policy.delay(delivery.losses + 1, self._chance())
         return Outcome(
             delivery,
@@ -217,6 +230,10 @@ class Execution:
             ran_ms=_ran_ms(started_ms),
             error=f"{failure.error}: {failure.message}",
         )
+
+    def _expired(self, delivery: Delivery, started_ms: int) -> Outcome:
+        attempt = self._attempt(delivery, started_ms, Verdict.EXPIRED.value)
+        return Outcome(delivery, Verdict.EXPIRED, attempt=attempt)
 
     def _parked(self, delivery: Delivery, reason: str) -> Outcome:
         return Outcome(delivery, Verdict.PARKED, detail=reason, delay_ms=PARKED_MS)
@@ -247,6 +264,15 @@ class Execution:
 def timeout_s(delivery: Delivery, binding: Binding) -> float:
     """What one attempt may take: the job's own limit, or its kind's."""
     return delivery.timeout_ms / 1000 if delivery.timeout_ms else binding.timeout.total_seconds()
+
+
+def attempts_of(delivery: Delivery, binding: Binding) -> int:
+    """How often the job may run: its own word, its kind's, or the default.
+
+    A job that asks for just the default has not said so: that is not written into entries.
+    """
+    asked = delivery.attempts_max
+    return asked if binding.attempts is None or asked != ATTEMPTS_DEFAULT else binding.attempts
 
 
 def _is_newer(delivery: Delivery, binding: Binding) -> bool:

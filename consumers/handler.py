@@ -14,8 +14,10 @@ from typing import Protocol, TypeVar
 
 from pydantic import JsonValue
 
+from consumers.logline import EVENT_CHARS_MAX, Scalar, bounded_fields
 from consumers.redaction import redacted
 from producers.payloads.base import Payload
+from streams.cache import Order
 
 PayloadT_contra = TypeVar("PayloadT_contra", bound=Payload, contravariant=True)
 
@@ -47,6 +49,10 @@ class Link(Protocol):
         """Publish soon; may be called from any thread."""
         ...
 
+    def log(self, event: str, fields: Mapping[str, Scalar]) -> None:
+        """Write a line into the worker's log; may be called from any thread."""
+        ...
+
 
 class Unlinked:
     """The link of a context that no worker made: nobody listens, nobody cancels."""
@@ -57,6 +63,9 @@ class Unlinked:
         """Do nothing."""
 
     def report(self, fraction: float, message: str) -> None:
+        """Do nothing."""
+
+    def log(self, event: str, fields: Mapping[str, Scalar]) -> None:
         """Do nothing."""
 
 
@@ -80,6 +89,14 @@ class Context:
     deadline_s: float = field(default=math.inf, compare=False)
     """When this attempt has to be over, on `time.monotonic`."""
     link: Link = field(default_factory=Unlinked, repr=False, compare=False)
+
+    @property
+    def order(self) -> Order:
+        """Which of two results is the newer, for `Cache.put_newest`.
+
+        That of the job which was born later, and of one job that of the later delivery.
+        """
+        return Order(self.enqueued_ms, self.fence)
 
     @property
     def remaining(self) -> timedelta:
@@ -119,6 +136,14 @@ class Context:
         Of many reports in a short time only the newest is published.
         """
         self.link.report(_clamped(fraction), redacted(message)[:PROGRESS_CHARS_MAX])
+
+    def log(self, event: str, fields: Mapping[str, object] | None = None) -> None:
+        """Write a line into the worker's log, from wherever the handler runs.
+
+        The line names worker, queue, job and kind by itself. What is too much is cut or left
+        out: see `consumers.logline`.
+        """
+        self.link.log(event[:EVENT_CHARS_MAX], bounded_fields(fields or {}))
 
 
 def _clamped(fraction: float) -> float:

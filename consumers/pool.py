@@ -25,6 +25,7 @@ _OTHER_EVENTS = {
     Verdict.SNOOZED: "job_snoozed",
     Verdict.RELEASED: "job_released",
     Verdict.CANCELLED: "job_cancelled",
+    Verdict.EXPIRED: "job_expired",
 }
 
 

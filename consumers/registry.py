@@ -19,7 +19,7 @@ from consumers.handler import Handler, PlainHandler
 from consumers.retry import RetryPolicy
 from producers.payloads.base import Payload
 from streams.errors import InvalidJobError
-from streams.job import require_kind
+from streams.job import ATTEMPTS_MAX, require_kind
 
 PayloadT = TypeVar("PayloadT", bound=Payload)
 AnyHandler = Handler[PayloadT] | PlainHandler[PayloadT]
@@ -53,6 +53,8 @@ class Binding:
     """Errors of these classes are permanent: no retry can help."""
     retry: RetryPolicy | None = None
     """When to try again; None leaves it to the worker's policy."""
+    attempts: int | None = None
+    """How often a job runs that does not say so itself; None for the usual number."""
     batch: BatchRule | None = None
     """How jobs of this kind come together; None where each has a call of its own."""
 
@@ -76,27 +78,39 @@ class Registry:
         runs: Runs | Literal["loop", "thread", "child"] | None = None,
         permanent: tuple[type[Exception], ...] = (),
         retry: RetryPolicy | None = None,
+        attempts: int | None = None,
     ) -> None:
         """Bind *handler* to the kind of *payload_type*.
 
         Without *runs* an `async def` runs in the event loop and a `def` in a thread. Errors
         of the classes *permanent*, and of their subclasses, end a job as `PermanentError` does.
         *retry* says when to try again what failed; without it the worker's policy does.
+        *attempts* is how often a job runs that does not name a number itself; without it that
+        is `ATTEMPTS_DEFAULT`.
 
         Raises:
             RegistryError: the model names no kind or one that no producer may send, the
-                kind has a handler already, the timeout is not positive, or the handler
-                cannot run there.
+                kind has a handler already, the timeout or the number of attempts cannot be, or
+                the handler cannot run there.
         """
         kind = _kind_of(payload_type)
         if kind in self._bindings:
             raise RegistryError(f"the kind '{kind}' has a handler already: bind each kind once")
         if timeout <= timedelta(0):
             raise RegistryError(f"the timeout of '{kind}' must be positive, got {timeout}")
+        if attempts is not None and not 1 <= attempts <= ATTEMPTS_MAX:
+            raise RegistryError(f"attempts of '{kind}' is 1 to {ATTEMPTS_MAX}, got {attempts}")
         is_async = _is_async(handler)
         place = _place(kind, runs, is_async=is_async)
         self._bindings[kind] = Binding(
-            payload_type, handler, timeout, place, is_async or place is Runs.LOOP, permanent, retry
+            payload_type,
+            handler,
+            timeout,
+            place,
+            is_async or place is Runs.LOOP,
+            permanent,
+            retry,
+            attempts,
         )
 
     def add_batch(
@@ -110,6 +124,7 @@ class Registry:
         timeout: timedelta = DEFAULT_TIMEOUT,
         permanent: tuple[type[Exception], ...] = (),
         retry: RetryPolicy | None = None,
+        attempts: int | None = None,
     ) -> None:
         """Bind *handler* to the kind of *payload_type*: it gets many jobs in one call.
 
@@ -122,7 +137,14 @@ class Registry:
         """
         rule = BatchRule(handler, size, wait, key)
         alone = rule.alone_in_loop() if _is_async(handler) else rule.alone_in_thread()
-        self.add(payload_type, alone, timeout=timeout, permanent=permanent, retry=retry)
+        self.add(
+            payload_type,
+            alone,
+            timeout=timeout,
+            permanent=permanent,
+            retry=retry,
+            attempts=attempts,
+        )
         self._bindings[payload_type.kind] = replace(self._bindings[payload_type.kind], batch=rule)
 
     def handler(
@@ -133,6 +155,7 @@ class Registry:
         runs: Runs | Literal["loop", "thread", "child"] | None = None,
         permanent: tuple[type[Exception], ...] = (),
         retry: RetryPolicy | None = None,
+        attempts: int | None = None,
     ) -> "_Bind[PayloadT]":
         """Use `add` as a decorator."""
 
@@ -144,6 +167,7 @@ class Registry:
                 runs=runs,
                 permanent=permanent,
                 retry=retry,
+                attempts=attempts,
             )
 
         return _Bind(bind)

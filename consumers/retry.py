@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from consumers.errors import PermanentError, RetryableError, Snooze
+from streams.backoff import Backoff
 
 #: So often a handler may put its job off (`Snooze`) without being charged an attempt.
 SNOOZES_MAX = 100
@@ -14,7 +16,7 @@ USED_UP = "attempts used up"
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Backoff):
     """Exponential backoff with jitter: 2 to 4 s, then 4 to 8, 8 to 16, ... up to ten minutes.
 
     The step of an attempt is `first * factor ** (attempt - 1)`, at most `cap`. The wait is
@@ -28,18 +30,10 @@ class RetryPolicy:
         ValueError: a wait or a factor that makes no sense.
     """
 
-    first: timedelta = timedelta(seconds=4)
-    factor: float = 2.0
-    cap: timedelta = timedelta(minutes=10)
-    jitter: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.first < timedelta(0) or self.cap < timedelta(0):
-            raise ValueError(f"a wait is not negative, got {self.first} and {self.cap}")
-        if not (self.factor >= 1 and 0 <= self.jitter <= 1):
-            raise ValueError(
-                f"factor is 1 or more and jitter 0 to 1, got {self.factor} and {self.jitter}"
-            )
+    @classmethod
+    def of(cls, backoff: Backoff) -> Self:
+        """The policy that a job carries."""
+        return cls(backoff.first, backoff.factor, backoff.cap, backoff.jitter)
 
     def delay(self, attempt: int, chance: float, retry_after: timedelta | None = None) -> timedelta:
         """The wait after *attempt* (1 is the first) failed.

@@ -28,6 +28,7 @@
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -68,6 +69,9 @@ ENVIRONMENT: Mapping[str, str] = {
     f"{PREFIX}DEAD_TTL_MS": "dead_ttl_ms",
     "MILLSTREAM_FAIL": "fail",
 }
+
+#: What other programs call these levels.
+_LEVELS = {"trace": "debug", "warn": "warning", "fatal": "critical"}
 
 _NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -152,9 +156,18 @@ def _written(value: str | float | SecretStr) -> str:
 
 
 def worker_settings(
-    environment: Mapping[str, str], arguments: Mapping[str, Any], *, queue: str
+    environment: Mapping[str, str],
+    arguments: Mapping[str, Any],
+    *,
+    queue: str,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> WorkerSettings:
     """Settings from *arguments* (those that are not None), then *environment*, then defaults.
+
+    *variables* are further environment variables and the fields that they set, of a system
+    whose users know the settings by names of their own; they win over the general ones.
+    *defaults* are that system's.
 
     Raises:
         SettingsError: a value is wrong, or a variable with our prefix is unknown; lists
@@ -163,17 +176,20 @@ def worker_settings(
     unknown = [name for name in environment if name.startswith(PREFIX) and name not in ENVIRONMENT]
     if unknown:
         raise SettingsError("\n".join(_unknown_line(name) for name in sorted(unknown)))
-    values: dict[str, Any] = {"queue": queue}
-    values |= {
-        field: environment[name] for name, field in ENVIRONMENT.items() if environment.get(name)
+    said = {
+        field: name
+        for name, field in (*ENVIRONMENT.items(), *variables.items())
+        if environment.get(name)
     }
+    values: dict[str, Any] = {"queue": queue, **defaults}
+    values |= {field: environment[name] for field, name in said.items()}
     values |= {field: value for field, value in arguments.items() if value is not None}
-    if isinstance(values.get("log_level"), str):
-        values["log_level"] = values["log_level"].lower()
+    if isinstance(level := values.get("log_level"), str):
+        values["log_level"] = _LEVELS.get(level.lower(), level.lower())
     try:
         return WorkerSettings.model_validate(values)
     except ValidationError as error:
-        names = {field: name for name, field in ENVIRONMENT.items()}
+        names = {field: name for name, field in ENVIRONMENT.items()} | said
         raise SettingsError(
             "\n".join(
                 f"{names.get(str(each['loc'][0]), each['loc'][0])}: {each['msg']}, "

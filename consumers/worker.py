@@ -30,6 +30,7 @@ from consumers.roles.claimer import Claimer
 from consumers.roles.comparer import compare
 from consumers.roles.fetcher import READ_TIMEOUT_S, Fetcher
 from consumers.roles.janitor import tidy
+from consumers.roles.listener import listen
 from consumers.roles.promoter import promote
 from consumers.roles.reporter import Reporter
 from consumers.roles.settler import Settler
@@ -38,8 +39,10 @@ from consumers.shutdown import Shutdown, wind_down
 from consumers.supervisor.link import Link
 from consumers.version import millstream_version
 from consumers.vitals import Vitals
+from streams.clock import ServerClock
 from streams.connection import LOADING_MAX_S, connected
 from streams.keys import Keys
+from streams.lane import Lane
 from streams.server import Server
 from streams.settle import Retention
 from streams.workers import hostname, new_consumer_name
@@ -84,6 +87,7 @@ class Worker:
         self._heeds_signals = heeds_signals
         self._inflight = Inflight(settings.concurrency, solo_apart=children is not None)
         self._dues = Dues()
+        self._clock = ServerClock()
         self._health = Health()
         self._metrics = metrics or Metrics(
             settings.queue, frozenset(registry), settings.concurrency
@@ -146,8 +150,11 @@ class Worker:
                     client = await stack.enter_async_context(
                         connected(url, loading_s=LOADING_MAX_S)
                     )
-                    reader = await stack.enter_async_context(
+                    reading = await stack.enter_async_context(
                         connected(url, reply_timeout_s=READ_TIMEOUT_S)
+                    )
+                    reader = await stack.enter_async_context(
+                        Lane.open(reading, reply_timeout_s=READ_TIMEOUT_S)
                     )
                     ground = self._ground(client)
                     await prepare(client, self._settings, ground, self._log)
@@ -158,7 +165,7 @@ class Worker:
         if self._shutdown.is_broken:
             raise WorkerBrokenError
 
-    async def _work(self, server: Server, reader: Redis, ground: Ground) -> None:
+    async def _work(self, server: Server, reader: Lane, ground: Ground) -> None:
         orphans = Orphans(
             server,
             self._keys,
@@ -213,7 +220,7 @@ class Worker:
         self._log.info("worker_shutdown_complete", consumer=self.consumer)
 
     async def _take_jobs(
-        self, server: Server, reader: Redis, pool: Pool, orphans: Orphans, ground: Ground
+        self, server: Server, reader: Lane, pool: Pool, orphans: Orphans, ground: Ground
     ) -> None:
         """Fetch, claim and promote until it is time to stop."""
         settings, log = self._settings, self._log
@@ -226,6 +233,7 @@ class Worker:
             orphans,
             ground,
             self._dues,
+            self._clock,
             self._health,
             self._metrics,
             log,
@@ -263,6 +271,16 @@ class Worker:
                 self._metrics,
                 log,
             )
+            taking.start_soon(
+                listen,
+                server,
+                self._keys,
+                self._dues,
+                fetcher.wake,
+                stopping,
+                self._metrics,
+                log,
+            )
             taking.start_soon(compare, orphans, ground, lease_ms, stopping, self._metrics, log)
             taking.start_soon(tidy, server, self._keys, lease_ms, stopping, self._metrics, log)
 
@@ -293,7 +311,8 @@ class Worker:
         )
 
     def _execution(self, places: Places) -> Execution:
-        return Execution(self._registry, self._identity, self._keys.queue, self._policy, places)
+        who, queue = self._identity, self._keys.queue
+        return Execution(self._registry, who, queue, self._policy, places, clock=self._clock)
 
     def _serve_health(self, stack: AsyncExitStack) -> None:
         settings = self._settings

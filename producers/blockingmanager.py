@@ -19,7 +19,7 @@ from producers.manager import (
 from streams.clear import Cleared
 from streams.gate import Gate
 from streams.letterfilter import LetterFilter
-from streams.listing import JobPage
+from streams.listed import JobPage
 from streams.priority import Priority
 from streams.remove import Removal
 from streams.reprioritise import Reprioritised

@@ -1,25 +1,29 @@
 """Asking for work from asynchronous code."""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
-from itertools import islice
 from typing import Self, Unpack
 
 from pydantic import JsonValue
 
+from producers.batch import BatchReport, calls_of
+from producers.following import Following, JobResult
 from producers.handle import JobHandle
 from producers.manager import QueueManager
 from producers.order import Options, new_job
 from producers.payloads.base import Payload
-from streams import enqueue as entry_point
+from producers.sending import Sender
 from streams.cancel import Cancellation
 from streams.connection import connected
-from streams.enqueue import BATCH_BYTES_MAX, BATCH_MAX, Acceptance, Enqueued
+from streams.durability import FAST, Durability, Reached, require_reachable, secure
+from streams.enqueue import Acceptance, Enqueued
 from streams.errors import QueueDrainingError, QueueFullError
+from streams.events import Gap, JobEvent
 from streams.job import NewJob
 from streams.jobs import JobView
 from streams.keys import Keys
@@ -28,45 +32,21 @@ from streams.server import Server
 #: Calls of `enqueue_many` that the server has at a time: it is never idle for want of one.
 CALLS_UNDER_WAY = 3
 
-_REFUSED = frozenset({Acceptance.FULL, Acceptance.CLOSED})
-
-
-@dataclass(frozen=True, slots=True)
-class BatchReport:
-    """What became of many jobs: how many are new, were there before, or were refused.
-
-    They are refused by a queue that holds as many jobs as it may, or drains.
-    """
-
-    accepted: int
-    existing: int
-    refused: int
-
-    @property
-    def total(self) -> int:
-        """Jobs that were handed in."""
-        return self.accepted + self.existing + self.refused
-
-    def with_answers(self, answers: Sequence[Enqueued]) -> "BatchReport":
-        """The report with those of one more call."""
-        new = sum(answer.is_new for answer in answers)
-        refused = sum(answer.acceptance in _REFUSED for answer in answers)
-        existing = len(answers) - new - refused
-        return BatchReport(self.accepted + new, self.existing + existing, self.refused + refused)
-
 
 class Producer:
     """Sends jobs to one queue and asks what became of them.
 
-    Every call is one round trip, except where its docstring says otherwise. A call that
-    was repeated because its answer was lost adds nothing twice, if the job has an id of
-    its sender's.
+    Every call is one round trip, except where its docstring says otherwise. An enqueue
+    whose answer was lost is sent again, twice at most, and adds nothing twice: the id of a
+    job is fixed before it is sent. Nothing else is repeated.
     """
 
     def __init__(self, server: Server, queue: str, *, length_max: int = 0) -> None:
         self._server = server
         self._keys = Keys(queue)
         self._length_max = length_max
+        self._following = Following(server, self._keys)
+        self._sender = Sender(server, self._keys, length_max)
 
     @classmethod
     @asynccontextmanager
@@ -79,63 +59,141 @@ class Producer:
             InvalidJobError: *queue* is no name of a queue.
         """
         async with connected(url) as client, Server.on_a_lane(client) as server:
-            yield cls(server, queue, length_max=length_max)
+            jobs = cls(server, queue, length_max=length_max)
+            try:
+                yield jobs
+            finally:
+                await jobs._following.close()
 
     @property
     def queue(self) -> str:
         """The queue that this producer sends to."""
         return self._keys.queue
 
-    async def enqueue(self, payload: Payload, **options: Unpack[Options]) -> Enqueued:
+    async def enqueue(
+        self,
+        payload: Payload,
+        *,
+        wait: timedelta | None = None,
+        durability: Durability = FAST,
+        **options: Unpack[Options],
+    ) -> Enqueued:
         """Hand in one job.
 
         The answer names the job: the new one, or the one that was there before under the
-        same id or unique key.
+        same id or unique key. Where that one waits at a lower level it is moved up, which
+        costs a second round trip.
+
+        With *wait* a full queue is waited for, so long at most. *durability* says how safe
+        the job is to be before the answer; that costs one round trip more (two for
+        `FSYNCED`) and the wait, and `reached` says what came of it. Neither is asked for by
+        default.
 
         Raises:
-            QueueFullError: the queue holds as many jobs as it may.
+            QueueFullError: the queue holds as many jobs as it may; with *wait*
+                `QueueStayedFullError`, which is a `TimeoutError` too.
             QueueDrainingError: somebody drains the queue; it takes no new jobs.
             InvalidJobError: an option or the payload's size is out of its range.
+            AnswerLostError: Redis was not heard; sending the same id again is safe.
+            DurabilityError: the server cannot say so; nothing was sent.
         """
         job = new_job(payload, **options)
-        [answer] = await entry_point.enqueue(
-            self._server, self._keys, [job], length_max=self._length_max
-        )
+        if durability.is_fast:
+            [answer] = await self._send([job], wait)
+        else:
+            answer = await self._send_securely(job, wait, durability)
+        if answer.acceptance is Acceptance.FULL:
+            raise QueueFullError(self.queue, answer.length, self._length_max)
         if answer.stop is not None:
             stop = answer.stop
             raise QueueDrainingError(self.queue, stop.by, stop.since_ms, str(stop))
-        if answer.acceptance is Acceptance.FULL:
-            raise QueueFullError(self.queue, answer.length, self._length_max)
+        if answer.resent and "id" not in options and answer.id == job.id:
+            # Nobody else knows this id: it came with the call whose answer was lost.
+            return answer._replace(acceptance=_as_new(answer.acceptance, job))
         return answer
 
-    async def enqueue_many(self, jobs: Iterable[NewJob]) -> BatchReport:
+    async def _send(
+        self, jobs: Sequence[NewJob], wait: timedelta | None, server: Server | None = None
+    ) -> list[Enqueued]:
+        if wait is None:
+            return await self._sender.send(jobs, server)
+        return await self._sender.send_when_there_is_room(jobs, wait, server)
+
+    async def _send_securely(
+        self, job: NewJob, wait: timedelta | None, durability: Durability
+    ) -> Enqueued:
+        async with self._server.apart() as server:
+            await require_reachable(server.client, durability)
+            [answer] = await self._send([job], wait, server)
+            if answer.acceptance.is_refusal:
+                return answer
+            has_written = answer.is_new and not answer.resent
+            reached = await secure(server.client, self._keys, durability, has_written=has_written)
+        return answer._replace(reached=reached)
+
+    async def enqueue_many(
+        self,
+        jobs: Iterable[NewJob] | AsyncIterable[NewJob],
+        *,
+        wait: timedelta | None = None,
+        durability: Durability = FAST,
+        progress: Callable[[BatchReport], object] | None = None,
+    ) -> BatchReport:
         """Hand in any number of jobs, a hundred (or 4 MiB) a call, in their order.
 
-        While the server has three calls the next one is made ready.
+        Only jobs of a call that has to be repeated may come behind later ones. While the
+        server has three calls the next one is made ready. *progress* is called with what is
+        known so far after the answer to each call.
 
         A job that finds the queue full or draining is refused and counted; the others go in.
+        With *wait* none is refused by a full one: the next is sent when there is room, one call
+        after the other, and only where nothing could go in for so long is that an error.
+        *durability* is waited for once, after the last job.
+
+        Raises:
+            QueueStayedFullError: with *wait*: there was no room for so long.
+            AnswerLostError: Redis was not heard; what was sent may be sent again.
+            DurabilityError: the server cannot say so; nothing was sent.
         """
-        report = BatchReport(0, 0, 0)
+        if not durability.is_fast:
+            async with self._server.apart() as server:
+                await require_reachable(server.client, durability)
+        report = BatchReport()
         under_way: deque[asyncio.Task[list[Enqueued]]] = deque()
-        calls_max = CALLS_UNDER_WAY if self._server.keeps_order else 1
+        calls_max = CALLS_UNDER_WAY if self._server.keeps_order and wait is None else 1
+
+        async def take_one() -> BatchReport:
+            told = report.with_answers(await under_way.popleft())
+            if progress is not None:
+                progress(told)
+            return told
+
         try:
-            for chunk in _chunks(jobs):
-                call = entry_point.enqueue(
-                    self._server, self._keys, chunk, length_max=self._length_max
-                )
-                under_way.append(asyncio.ensure_future(call))
-                if len(under_way) == calls_max:
-                    report = report.with_answers(await under_way.popleft())
+            async with aclosing(calls_of(jobs)) as calls:
+                async for call in calls:
+                    under_way.append(asyncio.ensure_future(self._send(call, wait)))
+                    # The first goes alone: where it has to make the script known, others would
+                    # overtake it.
+                    if len(under_way) == (calls_max if report.total else 1):
+                        report = await take_one()
             while under_way:
-                report = report.with_answers(await under_way.popleft())
+                report = await take_one()
         finally:
             for each in under_way:
                 each.cancel()
-        return report
+        return report if durability.is_fast else await self._secured(report, durability)
+
+    async def _secured(self, report: BatchReport, durability: Durability) -> BatchReport:
+        if report.resent:
+            # A call was lost: what it left behind may be on a server that is the master no more.
+            return replace(report, reached=Reached(durability))
+        async with self._server.apart() as server:
+            reached = await secure(server.client, self._keys, durability, has_written=False)
+        return replace(report, reached=reached)
 
     def job(self, job_id: str) -> JobHandle:
         """A handle for the job *job_id*; nothing is asked yet."""
-        return JobHandle(self._server, self._keys, job_id)
+        return JobHandle(self._server, self._keys, self._following, job_id)
 
     def manager(self) -> QueueManager:
         """Whoever manages this queue: pauses, lists, clears it, and more; nothing is asked yet."""
@@ -164,22 +222,43 @@ class Producer:
         """
         return await self.job(job_id).result(timeout=timeout)
 
+    def results(self, job_ids: Iterable[str], *, timeout: timedelta) -> AsyncGenerator[JobResult]:
+        """How jobs end, each as soon as it has; those that died or were cancelled too.
+
+        Up to 10,000 jobs, over the one connection on which this producer listens.
+
+        Raises:
+            TimeoutError: some have not ended in time; they go on.
+            UnknownJobError: one of them has no record.
+        """
+        return self._following.results(list(job_ids), timeout_s=timeout.total_seconds())
+
+    def events(self, job_ids: Iterable[str]) -> AsyncGenerator[JobEvent]:
+        """What happens to up to 10,000 jobs, as it happens, until all of them have ended.
+
+        Each begins with where it is now (`seen`), which is told again where events were
+        missed. A server that is away is waited for.
+
+        Raises:
+            UnknownJobError: one of them has no record.
+        """
+        return self._following.events(list(job_ids))
+
+    def watch(self) -> AsyncGenerator[JobEvent | Gap]:
+        """What happens to all jobs of the queue, for as long as it is listened to.
+
+        It begins with a `Gap`, and has another one wherever events were missed: the server
+        was away, or whoever listens does not keep up.
+        """
+        return self._following.all_events()
+
     async def cancel(self, job_id: str) -> Cancellation:
         """End a job that waits; ask the worker that runs it otherwise (two round trips)."""
         return await self.job(job_id).cancel()
 
 
-def _chunks(jobs: Iterable[NewJob]) -> Iterable[list[NewJob]]:
-    """Groups of jobs that fit into one call, by number and by bytes."""
-    waiting = iter(jobs)
-    held: list[NewJob] = []
-    held_bytes = 0
-    while batch := list(islice(waiting, BATCH_MAX)):
-        for job in batch:
-            if held and (len(held) == BATCH_MAX or held_bytes + len(job.payload) > BATCH_BYTES_MAX):
-                yield held
-                held, held_bytes = [], 0
-            held.append(job)
-            held_bytes += len(job.payload)
-    if held:
-        yield held
+def _as_new(acceptance: Acceptance, job: NewJob) -> Acceptance:
+    if acceptance is not Acceptance.EXISTS:
+        return acceptance
+    is_later = job.delay_ms > 0 or job.due_ms > time.time() * 1000
+    return Acceptance.DELAYED if is_later else Acceptance.READY

@@ -1,15 +1,19 @@
 """One job, as the one who wants something of it holds it."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import timedelta
 
 import anyio
-import orjson
 from pydantic import JsonValue
+from redis.exceptions import NoPermissionError
 
-from producers.errors import JobFailedError, RetryRefusedError
+from producers.errors import RetryRefusedError
+from producers.following import Following, JobResult
 from streams.cancel import Cancellation, cancel
 from streams.dead import look_up_dead
-from streams.jobs import JobView, Progress, look, peek_state
+from streams.events import JobEvent
+from streams.jobs import JobView, Progress, look, peek_ends
 from streams.keys import Keys
 from streams.replay import Replayed, replay
 from streams.server import Server
@@ -17,8 +21,11 @@ from streams.state import State
 
 #: Records of cancelled jobs are kept as long as those of completed ones.
 ENDED_TTL = timedelta(minutes=10)
-#: The first wait between two looks at a result; each is half as long again, up to the last.
-POLL_FIRST_S, POLL_LAST_S = 0.01, 0.25
+#: Waits between looks at a result before its end is listened for: most jobs that somebody
+#: waits for are short.
+LOOKS_FIRST_S = (0.01, 0.015, 0.025)
+#: The wait between two looks of who may not listen.
+LOOK_S = 0.25
 
 _REFUSALS = {
     Replayed.UNKNOWN: "somebody else has replayed it or deleted its dead letter",
@@ -35,9 +42,10 @@ class JobHandle:
     `UnknownJobError`.
     """
 
-    def __init__(self, server: Server, keys: Keys, job_id: str) -> None:
+    def __init__(self, server: Server, keys: Keys, following: Following, job_id: str) -> None:
         self._server = server
         self._keys = keys
+        self._following = following
         self._id = job_id
 
     def __repr__(self) -> str:
@@ -68,24 +76,45 @@ class JobHandle:
     ) -> JsonValue:
         """Wait until it has ended, and return what its handler returned.
 
-        Looks at the record again and again, at first every 10 ms and later four times a
-        second.
+        Looks at the record a few times, and then hears of the end. A user who may not
+        listen looks again and again, at last four times a second.
 
         Raises:
             JobFailedError: it died or was cancelled.
             TimeoutError: it has not ended in time; it goes on.
         """
-        wait_s = POLL_FIRST_S
         with anyio.fail_after(timeout.total_seconds()):
-            while True:
-                state, result = await peek_state(self._server, self._keys, self._id)
-                if state is State.COMPLETED:
-                    value: JsonValue = orjson.loads(result) if result else None
-                    return value
-                if state.is_end:
-                    raise JobFailedError(self._id, state, (await self.view()).cause)
+            for wait_s in LOOKS_FIRST_S:
+                if (result := await self._peek()) is not None:
+                    return result.unwrap()
                 await anyio.sleep(wait_s)
-                wait_s = min(wait_s * 1.5, POLL_LAST_S)
+            try:
+                result = await self._hear_of_result(timeout.total_seconds())
+            except NoPermissionError:
+                result = await self._look_on()
+        return result.unwrap()
+
+    async def _peek(self) -> JobResult | None:
+        [end] = await peek_ends(self._server, self._keys, [self._id])
+        return None if end is None else JobResult.of(self._id, end)
+
+    async def _look_on(self) -> JobResult:
+        while (result := await self._peek()) is None:  # noqa: ASYNC110 - nothing else tells
+            await anyio.sleep(LOOK_S)
+        return result
+
+    async def _hear_of_result(self, timeout_s: float) -> JobResult:
+        results = self._following.results([self._id], timeout_s=timeout_s)
+        async with aclosing(results):
+            return await anext(results)
+
+    def events(self) -> AsyncGenerator[JobEvent]:
+        """What happens to it, as it happens, until it has ended.
+
+        It begins with where it is now (`seen`), which is told again where events were missed.
+        A server that is away is waited for.
+        """
+        return self._following.events([self._id])
 
     async def cancel(self) -> Cancellation:
         """End it where it waits; ask the worker that runs it otherwise (two round trips)."""

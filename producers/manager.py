@@ -17,7 +17,8 @@ from streams.depth import Depth, read_depth
 from streams.gate import Gate, read_gate
 from streams.keys import Keys
 from streams.letterfilter import LetterFilter
-from streams.listing import JobPage, list_jobs
+from streams.listed import JobPage
+from streams.listing import list_jobs
 from streams.priority import LEVELS, Priority
 from streams.remove import Removal, remove
 from streams.replay import Replayed, replay

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from pydantic import JsonValue
 
 from producers.payloads.base import Payload
+from streams.backoff import Backoff
 from streams.errors import InvalidJobError
 from streams.job import ATTEMPTS_DEFAULT, NewJob, new_id
 from streams.priority import Priority
+
+#: A level by its name, for type checkers; `Priority.of` reads a name that is known only later.
+LevelName = Literal["critical", "high", "normal", "low", "urgent"]
 
 
 class Options(TypedDict, total=False):
@@ -20,7 +24,11 @@ class Options(TypedDict, total=False):
         priority: A level, its name, or a number 0-255; normal by default.
         delay: Wait at least so long, on the server's clock.
         run_at: Wait until this moment (with a time zone); a past moment means now.
+        expires: Its first attempt begins within this time after the job has arrived, or
+            before this moment (with a time zone); later it is cancelled instead. Never by
+            default.
         attempts: Runs of the handler before the job is dead; 3 by default.
+        backoff: How long to wait between two attempts; the handler's own by default.
         timeout: What one attempt may take; the handler's own limit by default.
         unique: A slot that only one live job may hold.
         unique_ttl: The slot opens by itself after this time; by default with the job's end.
@@ -29,10 +37,12 @@ class Options(TypedDict, total=False):
     """
 
     id: str
-    priority: Priority | str | int
+    priority: Priority | LevelName | int
     delay: timedelta
     run_at: datetime
+    expires: timedelta | datetime
     attempts: int
+    backoff: Backoff
     timeout: timedelta
     unique: str
     unique_ttl: timedelta
@@ -58,8 +68,11 @@ def new_job(payload: Payload, **options: Unpack[Options]) -> NewJob:
         id=options["id"] if "id" in options else new_id(),
         priority=Priority.of(options.get("priority", Priority.NORMAL)),
         delay_ms=_ms(options.get("delay")),
-        due_ms=_moment_ms(options.get("run_at")),
+        due_ms=_moment_ms("run_at", options.get("run_at")),
+        expires_in_ms=_expires_in_ms(options.get("expires")),
+        expires_ms=_expires_ms(options.get("expires")),
         attempts_max=options.get("attempts", ATTEMPTS_DEFAULT),
+        backoff=options.get("backoff"),
         timeout_ms=None if timeout is None else _ms(timeout),
         unique=options.get("unique"),
         unique_ttl_ms=_ms(options.get("unique_ttl")),
@@ -73,11 +86,24 @@ def _ms(duration: timedelta | None) -> int:
     return 0 if duration is None else round(duration.total_seconds() * 1000)
 
 
-def _moment_ms(moment: datetime | None) -> int:
+def _expires_in_ms(expires: timedelta | datetime | None) -> int:
+    if not isinstance(expires, timedelta):
+        return 0
+    if expires <= timedelta(0):
+        raise InvalidJobError(f"expires is a time from the job's arrival on, got {expires}")
+    return max(1, _ms(expires))
+
+
+def _expires_ms(expires: timedelta | datetime | None) -> int:
+    return 0 if isinstance(expires, timedelta) else _moment_ms("expires", expires)
+
+
+def _moment_ms(name: str, moment: datetime | None) -> int:
     if moment is None:
         return 0
     if moment.tzinfo is None:
         raise InvalidJobError(
-            f"run_at needs a time zone, got {moment.isoformat()}: use datetime.now(tz=UTC)"
+            f"{name} needs a time zone, got {moment.isoformat()}: use datetime.now(tz=UTC)"
         )
-    return max(0, round(moment.timestamp() * 1000))
+    # A moment before 1970 is one that has passed, not one that nobody has named.
+    return max(1, round(moment.timestamp() * 1000))

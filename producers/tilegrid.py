@@ -56,13 +56,27 @@ class Tile:
     y: int
 
 
+def world_of(crs: str) -> World:
+    """The world of *crs*.
+
+    Raises:
+        ValueError: *crs* has no pyramid.
+    """
+    try:
+        return WORLDS[crs]
+    except KeyError:
+        raise ValueError(
+            f"'{crs}' has no pyramid of tiles: use one of {', '.join(WORLDS)}"
+        ) from None
+
+
 def is_valid(tile: Tile, crs: str = "EPSG:3857") -> bool:
     """Whether *tile* lies in the pyramid of *crs*.
 
     Raises:
         ValueError: *crs* has no pyramid.
     """
-    world = _world(crs)
+    world = world_of(crs)
     return (
         0 <= tile.z <= ZOOM_MAX
         and 0 <= tile.x < world.columns << tile.z
@@ -80,7 +94,7 @@ def tile_bbox(tile: Tile, crs: str = "EPSG:3857") -> BoundingBox:
     """
     if not is_valid(tile, crs):
         raise ValueError(f"there is no tile {tile.z}/{tile.x}/{tile.y} in {crs}")
-    world = _world(crs)
+    world = world_of(crs)
     west, south, north = world.bbox.min_x, world.bbox.min_y, world.bbox.max_y
     edge = (north - south) / (1 << tile.z)
     return BoundingBox(
@@ -115,7 +129,7 @@ def bbox_tile(bbox: BoundingBox, crs: str = "EPSG:3857") -> Tile:
     Raises:
         ValueError: *bbox* is no tile of *crs*, by more than `TILE_TOLERANCE` of its edge.
     """
-    world = _world(crs)
+    world = world_of(crs)
     height = world.bbox.max_y - world.bbox.min_y
     z = round(log2(height / (bbox.max_y - bbox.min_y)))
     edge = height / 2.0**z
@@ -143,7 +157,11 @@ def neighbours(tile: Tile, rings: int = 1, crs: str = "EPSG:3857") -> Iterator[T
         raise ValueError(f"there is no tile {tile.z}/{tile.x}/{tile.y} in {crs}")
     if not 0 <= rings <= RINGS_MAX:
         raise ValueError(f"0 .. {RINGS_MAX} rings of neighbours are possible, got {rings}")
-    columns = _world(crs).columns << tile.z
+    return _around(tile, rings, crs)
+
+
+def _around(tile: Tile, rings: int, crs: str) -> Iterator[Tile]:
+    columns = world_of(crs).columns << tile.z
     seen = {tile}
     for ring in range(1, rings + 1):
         for dx, dy in _ring(ring):
@@ -151,38 +169,6 @@ def neighbours(tile: Tile, rings: int = 1, crs: str = "EPSG:3857") -> Iterator[T
             if around not in seen and is_valid(around, crs):
                 seen.add(around)
                 yield around
-
-
-def tiles_of_zoom(z: int, crs: str = "EPSG:3857") -> Iterator[Tile]:
-    """All tiles of level *z*, row by row from the north-west.
-
-    Raises:
-        ValueError: *z* is not 0 .. `ZOOM_MAX`, or *crs* has no pyramid.
-    """
-    if not 0 <= z <= ZOOM_MAX:
-        raise ValueError(f"zoom levels are 0 .. {ZOOM_MAX}, got {z}")
-    columns = _world(crs).columns << z
-    return (Tile(z, x, y) for y in range(1 << z) for x in range(columns))
-
-
-def count(max_zoom: int, *, min_zoom: int = 0, crs: str = "EPSG:3857") -> int:
-    """How many tiles the levels *min_zoom* .. *max_zoom* have: 341 for 0 .. 4.
-
-    Raises:
-        ValueError: the levels are not 0 .. `ZOOM_MAX` in this order.
-    """
-    if not 0 <= min_zoom <= max_zoom <= ZOOM_MAX:
-        raise ValueError(f"zoom levels are 0 .. {ZOOM_MAX}, got {min_zoom} .. {max_zoom}")
-    return sum(_world(crs).columns << 2 * z for z in range(min_zoom, max_zoom + 1))
-
-
-def _world(crs: str) -> World:
-    try:
-        return WORLDS[crs]
-    except KeyError:
-        raise ValueError(
-            f"'{crs}' has no pyramid of tiles: use one of {', '.join(WORLDS)}"
-        ) from None
 
 
 def _ring(ring: int) -> Iterator[tuple[int, int]]:

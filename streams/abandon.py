@@ -58,7 +58,10 @@ async def abandon(
                 **keys.streams,
                 "dead": keys.dead,
                 "cancel": keys.cancel,
+                "events": keys.events,
+                "watchers": keys.watchers,
                 "counters": keys.counters,
+                "wake": keys.wake,
             },
             args={
                 "consumer": consumer,

@@ -22,17 +22,26 @@ _CALL = re.compile(r"redis\.p?call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 
 _STREAMS = ("critical", "high", "normal", "low")
 _JOBS = ("job", "body", "history", "unique_key")
-_WORK = (*_STREAMS, "delayed", "dead", "cancel", "counters", "stats", "workers", *_JOBS)
+#: Nothing is lost with one of these: who watches looks at the records again.
+_LOOSE = ("events", "watchers")
+_WORK = (
+    *(*_STREAMS, "delayed", "wake", "dead", "cancel", "events", "watchers"),
+    *("counters", "stats", "workers", *_JOBS),
+)
 _SCHEDULES = ("schedules", "schedule")
 _ALL = (*_WORK, "gate", *_SCHEDULES)
 #: The same key of two jobs.
 _ALIASES = {"last_job": "job"}
 #: What reads and changes schedules, and what fires them.
 _SCHEDULING = ("timetable", "schedule", "suspend", "unschedule", "tick")
+#: What the systems keep for their readers: tiles as `producers.tilekey` names them, gradients,
+#: and which of two results is the newer (`RedisCache.put_newest`).
+_KEPT = ("millstream:tile:*", "gradient:*", "millstream:order:*")
+
+#: Scripts that keep something for readers and belong to no job.
+CACHE_SCRIPTS = ("keep",)
 #: What lists jobs by their state.
-_LISTS = ("list_waiting", "list_running", "list_delayed")
-#: Every pattern of a tile in a cache, as `producers.tilekey` names them.
-_TILES = "millstream:tile:*"
+_LISTS = ("list_waiting", "list_running", "list_delayed", "list_records", "list_dead")
 
 _LOOKING = (
     "time",
@@ -41,7 +50,6 @@ _LOOKING = (
     "hget",
     "hmget",
     "hgetall",
-    "strlen",
     "smembers",
     "xlen",
     "xrange",
@@ -74,7 +82,7 @@ class Role:
     keys: tuple[str, ...] = ()
     only_reads: bool = False
     caches: bool = False
-    """It may also keep rendered tiles, where queue and cache share a server."""
+    """It may also keep tiles and results, where queue and cache share a server."""
 
 
 ROLES = {
@@ -89,8 +97,8 @@ ROLES = {
         Role(
             "producer",
             "enqueues, follows and cancels jobs with the Python client; keeps and runs schedules",
-            scripts=("enqueue", "cancel", "look", *_SCHEDULING),
-            commands=("hget", "hmget", "exists", "wait", "smembers"),
+            scripts=("enqueue", "hurry", "cancel", "look", "glance", "watch", *_SCHEDULING),
+            commands=("hget", "hmget", "exists", "wait", "smembers", "xrange", "xread"),
             keys=("schedules",),
             caches=True,
         ),
@@ -99,6 +107,7 @@ ROLES = {
             "runs workers, all of their roles included",
             scripts=(
                 "fetch",
+                "started",
                 "renew",
                 "settle",
                 "claim_window",
@@ -110,7 +119,7 @@ ROLES = {
                 "promote",
                 "retire",
             ),
-            commands=(*_LOOKING, "hsetnx", "xreadgroup", "xclaim", "xgroup|create"),
+            commands=(*_LOOKING, "hsetnx", "xread", "xreadgroup", "xclaim", "xgroup|create"),
             keys=_WORK,
             caches=True,
         ),
@@ -134,11 +143,21 @@ ROLES = {
             "operator",
             "looks; pauses, drains and clears queues; ends, moves, replays jobs; keeps schedules",
             scripts=(
-                *("look", "why", "census", "cancel", "reprioritise", "replay", "purge"),
+                *(
+                    "look",
+                    "glance",
+                    "watch",
+                    "why",
+                    "census",
+                    "cancel",
+                    "reprioritise",
+                    "replay",
+                    "purge",
+                ),
                 *("pause", "drain", "clear", "remove", *_LISTS),
                 *_SCHEDULING,
             ),
-            commands=_LOOKING,
+            commands=(*_LOOKING, "xread"),
             keys=_ALL,
         ),
         Role(
@@ -189,17 +208,18 @@ def rules(
     words += [f"+{command}" for command in commands]
     words += [f"{mark}{pattern}" for name in names for pattern in [_pattern(name, queue)]]
     if guarded:
-        of_jobs = [_pattern(name, queue) for name in names if name in _JOBS]
+        of_jobs = [_pattern(name, queue) for name in names if name in (*_JOBS, *_LOOSE)]
         words.append(_selector(guarded, of_jobs))
     return words
 
 
 def cache_rules(*, selectors: bool = True) -> list[str]:
-    """Further words for a user who keeps tiles on the same server: `RedisCache`."""
-    commands = ["get", "mget", "psetex"]
+    """Further words for a user who keeps tiles and results on the same server: `RedisCache`."""
+    inside = {command for script in CACHE_SCRIPTS for command in commands_of(script)}
+    commands = sorted({"get", "mget", "psetex", "evalsha"} | inside)
     if selectors:
-        return [_selector(commands, [_TILES])]
-    return [*(f"+{command}" for command in commands), f"~{_TILES}"]
+        return [_selector(commands, list(_KEPT))]
+    return [*(f"+{command}" for command in commands), *(f"~{pattern}" for pattern in _KEPT)]
 
 
 def set_user(user: str, words: list[str]) -> str:

@@ -36,6 +36,8 @@ async def cancel(server: Server, keys: Keys, job_id: str, *, ended_ttl_ms: int) 
             **keys.streams,
             "delayed": keys.delayed,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "job": keys.job(job_id),
             "body": keys.body(job_id),

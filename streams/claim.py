@@ -121,6 +121,8 @@ async def claim(
             **keys.streams,
             "dead": keys.dead,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "gate": keys.gate,
         },

@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Any
 
 from streams.keys import Keys
-from streams.listing import ListedJob, list_jobs
+from streams.listed import ListedJob
+from streams.listing import list_jobs
 from streams.priority import LEVELS, Priority
 from streams.scripts.loader import Row, load
 from streams.server import Server
@@ -126,6 +127,8 @@ async def _clear(
             **keys.streams,
             "delayed": keys.delayed,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
         },
         args={

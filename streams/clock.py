@@ -1,10 +1,12 @@
-"""A guard against jumps of the server's clock.
+"""The server's clock, as a consumer knows it, and a guard against its jumps.
 
 Leases are measured by the server's clock. When it is put forward, every pending entry looks
 as if its consumer had been silent for as long; when it is put back, no lease lapses until it
 has caught up. Who claims compares it with a clock of its own that never jumps.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -69,3 +71,24 @@ class ClockGuard:
     def may_claim(self, now_s: float) -> bool:
         """True where no jump was seen within the last lease, on the own clock."""
         return self._offset_ms is not None and now_s >= self._claims_from_s
+
+
+class ServerClock:
+    """What the server's clock shows: what it showed when it was last heard of, and since then.
+
+    Behind by the time that the answer was on its way, and by what has been put forward since.
+    """
+
+    def __init__(self, elapsed_s: Callable[[], float] = time.monotonic) -> None:
+        self._elapsed_s = elapsed_s
+        self._offset_ms: float | None = None
+
+    def heard(self, server_ms: int) -> None:
+        """An answer has told what it showed just now."""
+        self._offset_ms = server_ms - self._elapsed_s() * 1000
+
+    def now_ms(self) -> int:
+        """Unix milliseconds; 0 where nothing was heard yet."""
+        if self._offset_ms is None:
+            return 0
+        return round(self._offset_ms + self._elapsed_s() * 1000)

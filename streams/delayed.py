@@ -1,6 +1,9 @@
 """Jobs that wait for their time."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
 
 from streams.keys import Keys
 from streams.scripts.loader import Row, load
@@ -10,13 +13,16 @@ from streams.settle import Retention
 #: Jobs moved in one call.
 PROMOTE_MAX = 100
 
+#: Before any entry of the stream that tells of jobs that are due soon.
+FROM_THE_FIRST = "0-0"
+
 _DUE = load("due")
 _PROMOTE = load("promote")
 _PROMOTED = 1
 
 
 async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple[int, int | None]:
-    """Move up to `PROMOTE_MAX` due jobs into their streams.
+    """Move up to `PROMOTE_MAX` due jobs into their streams; end those that have expired.
 
     Returns how many were moved, and the milliseconds until the next one is due: 0 where
     more is due already, None where nothing waits.
@@ -35,9 +41,11 @@ async def promote_due(server: Server, keys: Keys, retention: Retention) -> tuple
             **keys.streams,
             "delayed": keys.delayed,
             "dead": keys.dead,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
         },
-        args={"dead_ttl_ms": retention.dead_ttl_ms},
+        args={"ended_ttl_ms": retention.ended_ttl_ms, "dead_ttl_ms": retention.dead_ttl_ms},
         rows=[_row(keys, name, slot) for name, slot in zip(names, slots, strict=True)],
     )
     moved = sum(code == _PROMOTED for code in codes)
@@ -58,3 +66,22 @@ def _row(keys: Keys, name: str, slot: str) -> Row:
         (keys.job(name), keys.body(name), keys.history(name), keys.unique(slot)),
         (name, slot),
     )
+
+
+class Soon(NamedTuple):
+    """What a worker that listened has heard: where to listen on, and when a job is due."""
+
+    heard: str
+    due_in_ms: int | None
+
+
+async def hear_of_soon(client: Redis, keys: Keys, heard: str, *, block_ms: int) -> Soon:
+    """Sleep until somebody enqueues a job that is due within a second or so.
+
+    A plain read, which takes nothing: every worker hears of it, and it may be cancelled.
+    """
+    reply: Any = await client.xread({keys.wake: heard}, count=1, block=block_ms)
+    if not reply:
+        return Soon(heard, None)
+    [(_, [(entry, fields)])] = reply
+    return Soon(entry.decode(), int(fields[b"due_in_ms"]))

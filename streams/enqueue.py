@@ -1,14 +1,17 @@
 """Handing jobs in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 import orjson
 
+from streams.durability import Reached
 from streams.gate import Stop, stop_of
-from streams.job import ATTEMPTS_DEFAULT, NewJob
+from streams.hurry import hurry
+from streams.job import ATTEMPTS_DEFAULT, NewJob, tenant_of
 from streams.keys import Keys
+from streams.priority import LEVELS, Priority
 from streams.scripts.loader import Row, load
 from streams.server import Server
 
@@ -36,6 +39,11 @@ class Acceptance(Enum):
     CLOSED = 6
     """The queue drains and takes no new jobs: nothing was added."""
 
+    @property
+    def is_refusal(self) -> bool:
+        """True where the job is not in the queue, and no other in its place."""
+        return self is Acceptance.FULL or self is Acceptance.CLOSED
+
 
 class Enqueued(NamedTuple):
     """The answer to one job: its id, or that of the job that was there before."""
@@ -43,6 +51,15 @@ class Enqueued(NamedTuple):
     id: str
     acceptance: Acceptance
     length: int = 0
+    """Jobs in a queue that was full."""
+    was_due: bool = False
+    """The moment that the job was to wait for had passed: it is ready at once."""
+    raised: bool = False
+    """The job that was there before waited at a lower level, and has this one's now."""
+    resent: bool = False
+    """The first answer was lost: what exists may have come with that call."""
+    reached: Reached | None = None
+    """How safe the job is, where more was asked than the server does for every write."""
     stop: Stop | None = None
     """Who closed the queue, where it drains."""
 
@@ -60,6 +77,9 @@ async def enqueue(
     The same call twice adds nothing twice: the id of a job is its idempotency key for as
     long as its record lives. *length_max* 0 means no limit.
 
+    A job that was there before and waits at a lower level than the one that is handed in
+    is moved up, in a second round trip: of a unique slot nobody knows before who holds it.
+
     Raises:
         ValueError: more than `BATCH_MAX` jobs.
     """
@@ -67,18 +87,49 @@ async def enqueue(
         raise ValueError(f"one call takes {BATCH_MAX} jobs, got {len(jobs)}")
     if not jobs:
         return []
-    answers = await server.run(
+    told = await server.run(
         _ENQUEUE,
         keys={
             **keys.streams,
             "delayed": keys.delayed,
+            "wake": keys.wake,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "gate": keys.gate,
         },
         args={"length_max": length_max, "attempts_default": ATTEMPTS_DEFAULT},
         rows=[_row(keys, job) for job in jobs],
     )
-    return [_enqueued(job, code, text) for job, (code, text) in zip(jobs, answers, strict=True)]
+    answers: list[Enqueued] = []
+    outrun: dict[str, Priority] = {}
+    for job, (code, text, *level) in zip(jobs, told, strict=True):
+        answer = _enqueued(job, code, text)
+        answers.append(answer)
+        if not answer.is_new and _may_outrun(job, answer, *level):
+            outrun[answer.id] = min(
+                job.priority, outrun.get(answer.id, job.priority), key=LEVELS.index
+            )
+    return await _hurried(server, keys, answers, outrun) if outrun else answers
+
+
+def _may_outrun(job: NewJob, answer: Enqueued, level: bytes = b"") -> bool:
+    """True where the job that was there is less urgent than *job*, as far as is known."""
+    if answer.acceptance.is_refusal:
+        return False
+    lowest = Priority(level.decode()) if level else Priority.LOW
+    return job.priority.level < lowest.level
+
+
+async def _hurried(
+    server: Server, keys: Keys, answers: Sequence[Enqueued], outrun: Mapping[str, Priority]
+) -> list[Enqueued]:
+    moved = await hurry(server, keys, list(outrun.items()))
+    raised = {job_id for job_id, was_moved in zip(outrun, moved, strict=True) if was_moved}
+    return [
+        answer._replace(raised=True) if not answer.is_new and answer.id in raised else answer
+        for answer in answers
+    ]
 
 
 def _row(keys: Keys, job: NewJob) -> Row:
@@ -96,14 +147,18 @@ def packed_options(job: NewJob) -> bytes:
         "unique": job.unique,
         "meta": job.meta_json().decode() or None,
         "traceparent": job.traceparent,
+        "expires_ms": job.expires_ms,
+        "backoff": job.backoff.to_json().decode() if job.backoff else None,
         "schema_version": job.schema_version if job.schema_version != 1 else None,
     }
     options: dict[str, object] = {
         "delay_ms": job.delay_ms,
         "due_ms": job.due_ms,
+        "expires_in_ms": job.expires_in_ms,
         "unique": job.unique,
         "unique_ttl_ms": job.unique_ttl_ms,
         "attempts": fields["attempts"],
+        "tenant": tenant_of(job.meta),
         "fields": [part for name, value in fields.items() if value for part in (name, str(value))],
     }
     said = {name: value for name, value in options.items() if value}
@@ -117,4 +172,5 @@ def _enqueued(job: NewJob, code: int, text: bytes) -> Enqueued:
     if acceptance is Acceptance.CLOSED:
         return Enqueued(job.id, acceptance, stop=stop_of(text))
     length = int(text) if acceptance is Acceptance.FULL else 0
-    return Enqueued(job.id, acceptance, length)
+    was_due = acceptance is Acceptance.READY and job.due_ms > 0
+    return Enqueued(job.id, acceptance, length, was_due)

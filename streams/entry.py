@@ -7,6 +7,7 @@ from types import MappingProxyType
 import orjson
 from pydantic import JsonValue
 
+from streams.backoff import Backoff, backoff_of
 from streams.errors import InvalidJobError
 from streams.job import (
     ATTEMPTS_DEFAULT,
@@ -79,6 +80,8 @@ def decode_entry(token: Token, fields: Sequence[bytes], *, losses: int | None = 
         schema_version=number(b"schema_version", 1, low=1, high=SCHEMA_VERSION_MAX),
         losses=known_losses,
         snoozes=number(b"snoozes", 0, low=0),
+        expires_ms=number(b"expires_ms", 0, low=0),
+        backoff=reader.backoff(),
     )
     return _with_flaws(decoded, reader.flaws)
 
@@ -137,6 +140,14 @@ class _FieldReader:
             return int(value)
         self.flaws.append(f"{name.decode()}: must be a whole number from {low} to {high}")
         return default
+
+    def backoff(self) -> Backoff | None:
+        value = self._fields.get(b"backoff")
+        try:
+            return backoff_of(value) if value else None
+        except InvalidJobError as flaw:
+            self.flaws.append(f"backoff: {flaw}")
+            return None
 
     def meta(self) -> Mapping[str, JsonValue]:
         value = self._fields.get(b"meta")

@@ -7,6 +7,7 @@ StreamsError
 ├── EmbeddedServerError      no server binary was found, or it did not start
 ├── ScriptError              a script was called with other names than its header's
 ├── InvalidJobError          a job that must not be sent: id, size or limits
+├── DurabilityError          the server cannot say how safe a job is
 ├── QueueFullError           the queue holds as many jobs as it may
 ├── QueueDrainingError       the queue takes no new jobs
 ├── UnknownJobError          no record of this job, now or any more
@@ -43,6 +44,10 @@ class ScriptError(StreamsError, TypeError):
 
 class InvalidJobError(StreamsError, ValueError):
     """Raised before anything is sent: names the field, its limit and what it got."""
+
+
+class DurabilityError(StreamsError):
+    """Raised before anything is sent when the server cannot say how safe a job is."""
 
 
 class QueueFullError(StreamsError):

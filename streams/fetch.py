@@ -1,14 +1,14 @@
 """Taking jobs: by priority, and waiting for the next one when there is none."""
 
+import asyncio
 from collections.abc import Collection
 from typing import Any, NamedTuple
-
-from redis.asyncio import Redis
 
 from streams.entry import decode_entry
 from streams.gate import levels_of
 from streams.job import Delivery, Token
 from streams.keys import GROUP, NOBODY, Keys
+from streams.lane import Lane
 from streams.priority import LEVELS, Priority
 from streams.scripts.loader import load
 from streams.server import Server
@@ -29,6 +29,10 @@ class Fetched(NamedTuple):
     """Until the next delayed job is due; None where none waits."""
     paused: tuple[Priority, ...]
     """Levels of which nothing is handed out."""
+    server_ms: int
+    """What the server's clock showed."""
+    is_watched: bool = False
+    """Somebody wants to hear of jobs that are taken: `streams.events.tell_started`."""
 
 
 async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served: int) -> Fetched:
@@ -38,20 +42,26 @@ async def fetch(server: Server, keys: Keys, consumer: str, *, slots: int, served
     lower level first, so that a level with work waits for at most `GUARANTEE_WINDOW`
     jobs of a consumer. Jobs that were handed back come before all others, beside that bound.
     """
-    due_in_ms, rows, paused = await server.run(
+    due_in_ms, rows, paused, server_ms, is_watched = await server.run(
         _FETCH,
-        keys={**keys.streams, "delayed": keys.delayed, "gate": keys.gate},
+        keys={
+            **keys.streams,
+            "delayed": keys.delayed,
+            "watchers": keys.watchers,
+            "gate": keys.gate,
+        },
         args={"consumer": consumer, "slots": min(slots, FETCH_MAX), "served": served},
     )
     deliveries = [
         delivery_of(consumer, level, entry, deliveries, fields)
         for level, entry, deliveries, fields in rows
     ]
-    return Fetched(deliveries, due_in_ms if due_in_ms >= 0 else None, levels_of(paused))
+    wait_ms = due_in_ms if due_in_ms >= 0 else None
+    return Fetched(deliveries, wait_ms, levels_of(paused), server_ms, bool(is_watched))
 
 
 async def wait_for_one(
-    client: Redis,
+    lane: Lane,
     keys: Keys,
     consumer: str,
     *,
@@ -60,31 +70,41 @@ async def wait_for_one(
 ) -> Delivery | None:
     """Sleep until a job arrives in one of *levels*, and take it; None after *block_ms*.
 
+    Over a lane of its own, because nothing else on it is answered meanwhile.
     This is the wake-up of an idle consumer. A blocked read is served by whichever stream
     gets an entry first, so it says nothing about priority: fetch before waiting.
     Jobs that came into several streams since then are handed over together; all but the
     most urgent one are handed back, as are those of a level that was paused meanwhile.
     """
     names = list(keys.streams.values())
-    wanted: dict[Any, Any] = {keys.stream(level): ">" for level in LEVELS if level in levels}
-    async with client.pipeline(transaction=False) as pipe:
-        pipe.xreadgroup(GROUP, consumer, wanted, count=1, block=block_ms)
+    wanted = [keys.stream(level) for level in LEVELS if level in levels]
+    reading, looking = await lane.calls(
+        [
+            *("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", 1, "BLOCK", block_ms),
+            *("STREAMS", *wanted, *([">"] * len(wanted))),
+        ],
         # Answered right after the read has ended: a pause that came in between is seen.
-        pipe.hget(keys.gate, "paused")
-        reply, held = await pipe.execute(raise_on_error=False)
-    for answer in (reply, held):
-        if isinstance(answer, Exception):
-            raise answer
+        ["HGET", keys.gate, "paused"],
+    )
+    # Both have an answer, or an error, of their own: neither is left behind unheard.
+    await asyncio.wait([reading, looking])
+    reply, held = reading.result(), looking.result()
     paused = [level.level for level in levels_of(held)]
     taken: Delivery | None = None
-    for stream, [(entry, fields)] in reply or ():
+    for stream, [(entry, fields)] in _by_stream(reply):
         level = names.index(stream.decode()) + 1
         if taken is None and level not in paused:
-            flat = [part for pair in fields.items() for part in pair]
-            taken = delivery_of(consumer, level, entry, 1, flat)
+            taken = delivery_of(consumer, level, entry, 1, fields)
         else:
-            await client.xclaim(stream, GROUP, NOBODY, 0, [entry], justid=True)
+            await lane.call(("XCLAIM", stream, GROUP, NOBODY, 0, entry, "JUSTID"))
     return taken
+
+
+def _by_stream(reply: Any) -> list[tuple[bytes, Any]]:
+    """What a read has brought: a map in the third version of the protocol, pairs before."""
+    if isinstance(reply, dict):
+        return list(reply.items())
+    return list(reply or ())
 
 
 def delivery_of(

@@ -22,7 +22,7 @@ MESSAGE_CHARS_KEPT = 300
 DIGEST_BYTES = 6
 
 #: Rows that say nothing of why a job failed: nobody ran it, or somebody interrupted it.
-_SILENT = frozenset({"released", "parked", "snoozed", "cancelled", "completed"})
+_SILENT = frozenset({"released", "parked", "snoozed", "cancelled", "expired", "completed"})
 
 #: The innermost frame is the last one; groups of exceptions indent theirs behind a bar.
 _FRAME = re.compile(r'^[ \t|+-]{0,80}File "([^"\n]+)", line \d+, in (\S+)', re.MULTILINE)

@@ -145,7 +145,7 @@ async def _set_pause(
     _require_words(by, reason)
     changed, _held = await server.run(
         _PAUSE,
-        keys={"gate": keys.gate},
+        keys={"gate": keys.gate, "wake": keys.wake},
         args={
             "levels": "".join(str(level.level) for level in levels),
             "pause": int(paused),

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import orjson
 from pydantic import JsonValue
 
+from streams.backoff import Backoff
 from streams.errors import InvalidJobError
 from streams.priority import Priority
 
@@ -24,6 +25,8 @@ ATTEMPTS_DEFAULT = 3
 ATTEMPTS_MAX = 1000
 #: Far more revisions of a payload than anybody makes.
 SCHEMA_VERSION_MAX = 1_000_000
+#: Characters of a tenant in an event; a longer one is cut.
+TENANT_CHARS_MAX = 200
 #: A job that cost so many consumers their life is a suspect: it runs alone from then on.
 SUSPECT_LOSSES = 2
 #: A suspect that killed so many processes of its own is dead. `_lose.lua` has the same three.
@@ -37,6 +40,7 @@ MS_MAX = 2**53
 _ID = re.compile(r"[!-~]{1,200}\Z")
 #: Longer than an id, because a unique key may name a picture with all its coordinates.
 _UNIQUE = re.compile(r"[!-~]{1,512}\Z")
+_TIMES = ("delay_ms", "due_ms", "expires_in_ms", "expires_ms", "unique_ttl_ms")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}\Z")
 
 
@@ -54,8 +58,9 @@ class NewJob:
     """A job that is about to be sent.
 
     `delay_ms` counts on the server's clock from its arrival; `due_ms` is a moment in
-    Unix milliseconds; at most one of them. `unique` names a slot that only one live job
-    may hold; with `unique_ttl_ms` the slot opens by itself after that time.
+    Unix milliseconds; at most one of them. So it is with `expires_in_ms` and `expires_ms`,
+    the time by which its first attempt has to begin. `unique` names a slot that only one
+    live job may hold; with `unique_ttl_ms` the slot opens by itself after that time.
     """
 
     kind: str
@@ -64,7 +69,10 @@ class NewJob:
     priority: Priority = Priority.NORMAL
     delay_ms: int = 0
     due_ms: int = 0
+    expires_in_ms: int = 0
+    expires_ms: int = 0
     attempts_max: int = ATTEMPTS_DEFAULT
+    backoff: Backoff | None = None
     timeout_ms: int | None = None
     unique: str | None = None
     unique_ttl_ms: int = 0
@@ -102,15 +110,30 @@ class NewJob:
             raise InvalidJobError(
                 f"schema_version is 1 to {SCHEMA_VERSION_MAX}, got {self.schema_version}"
             )
-        if self.delay_ms or self.due_ms or self.unique_ttl_ms:
+        if (
+            self.delay_ms
+            or self.due_ms
+            or self.expires_in_ms
+            or self.expires_ms
+            or self.unique_ttl_ms
+        ):
             self._require_times()
 
     def _require_times(self) -> None:
-        for name in ("delay_ms", "due_ms", "unique_ttl_ms"):
+        for name in _TIMES:
             if not 0 <= (number := getattr(self, name)) <= MS_MAX:
                 raise InvalidJobError(f"{name} is 0 to {MS_MAX}, got {number}")
         if self.delay_ms and self.due_ms:
             raise InvalidJobError("a job waits for a delay or until a moment, not both")
+        if self.expires_in_ms and self.expires_ms:
+            raise InvalidJobError("a job expires after a time or at a moment, not both")
+        for due, expiry in (("delay_ms", "expires_in_ms"), ("due_ms", "expires_ms")):
+            due_ms, expiry_ms = getattr(self, due), getattr(self, expiry)
+            if expiry_ms and due_ms >= expiry_ms:
+                raise InvalidJobError(
+                    f"{expiry} is {expiry_ms} and {due} {due_ms}: a job that expires before its "
+                    "time has come would never run"
+                )
 
     def meta_json(self) -> bytes:
         """`meta` as JSON, empty where there is none.
@@ -166,6 +189,15 @@ class Delivery(NamedTuple):
     """Consumers that were lost with this job, as far as its entry tells; a claim tells all."""
     snoozes: int = 0
     """How often its handler has put it off without being charged an attempt."""
+    expires_ms: int = 0
+    """When its first attempt has to have begun, in Unix milliseconds; 0: it never expires."""
+    backoff: Backoff | None = None
+    """When to try it again, where it does not leave that to its handler's policy."""
+
+    def is_expired(self, server_ms: int) -> bool:
+        """True where it is too late for its first attempt; *server_ms* is the server's clock."""
+        is_first = self.attempt == 1 and not self.snoozes
+        return bool(self.expires_ms) and is_first and self.expires_ms <= server_ms
 
     @property
     def suspect(self) -> bool:
@@ -176,6 +208,13 @@ class Delivery(NamedTuple):
     def fence(self) -> int:
         """A number that grows with every delivery of this job, over retries too."""
         return self.epoch << 16 | min(self.token.deliveries, 0xFFFF)
+
+
+def tenant_of(meta: Mapping[str, JsonValue] | None) -> str:
+    """Whose job it is, as its `tenant_id` says; empty where it says nothing."""
+    tenant = meta.get("tenant_id") if meta else None
+    is_name = isinstance(tenant, str | int) and not isinstance(tenant, bool)
+    return str(tenant)[:TENANT_CHARS_MAX] if is_name else ""
 
 
 def require_id(value: str) -> None:

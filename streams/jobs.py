@@ -1,8 +1,8 @@
 """Everything that is known of one job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import JsonValue
@@ -13,6 +13,9 @@ from streams.priority import Priority
 from streams.scripts.loader import load
 from streams.server import Server
 from streams.state import State
+
+#: Jobs whose ends are asked for at once; each result may have a megabyte.
+PEEK_MAX = 50
 
 _LOOK = load("look")
 
@@ -119,17 +122,48 @@ def _view(
         cause=text("cause"),
         parked=text("parked") if state is State.DELAYED else "",
         dead_entry=text("dead_entry"),
-        progress=_progress(record),
+        progress=progress_of(record.get("progress"), number("progress_ms") or 0),
         result=orjson.loads(record["result"]) if record.get("result") else None,
         history=tuple(orjson.loads(row) for row in history),
     )
 
 
-def _progress(record: Mapping[str, bytes]) -> Progress | None:
-    if not record.get("progress"):
+def progress_of(packed: bytes | None, noted_ms: int) -> Progress | None:
+    """A progress as it is written, in a record or an event."""
+    if not packed:
         return None
-    said = orjson.loads(record["progress"])
-    return Progress(said["fraction"], said["message"], int(record["progress_ms"]))
+    said = orjson.loads(packed)
+    return Progress(said["fraction"], said["message"], noted_ms)
+
+
+class End(NamedTuple):
+    """How a job has ended: its result as JSON, or the cause of its death."""
+
+    state: State
+    result: bytes
+    cause: str
+
+
+async def peek_ends(server: Server, keys: Keys, ids: Sequence[str]) -> list[End | None]:
+    """Those of *ids* that have ended, in one round trip and in their order; else None.
+
+    Raises:
+        ValueError: more than `PEEK_MAX` ids.
+        UnknownJobError: one of them has no record.
+    """
+    if len(ids) > PEEK_MAX:
+        raise ValueError(f"one call takes {PEEK_MAX} ids, got {len(ids)}")
+    async with server.client.pipeline(transaction=False) as pipe:
+        for each in ids:
+            pipe.hmget(keys.job(each), ["state", "result", "cause"])
+        rows: list[Any] = await pipe.execute()
+    found: list[End | None] = []
+    for job_id, (state, result, cause) in zip(ids, rows, strict=True):
+        if state is None:
+            raise UnknownJobError(keys.queue, job_id)
+        end = End(State(state.decode()), result or b"", (cause or b"").decode(errors="replace"))
+        found.append(end if end.state.is_end else None)
+    return found
 
 
 async def peek_state(server: Server, keys: Keys, job_id: str) -> tuple[State, bytes]:

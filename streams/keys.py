@@ -62,6 +62,11 @@ class Keys:
         return self._key("delayed")
 
     @property
+    def wake(self) -> str:
+        """Stream whose one entry tells idle workers of a job that is due soon."""
+        return self._key("wake")
+
+    @property
     def dead(self) -> str:
         """Stream of dead letters."""
         return self._key("dead")
@@ -70,6 +75,16 @@ class Keys:
     def cancel(self) -> str:
         """Set of the running ids that somebody wants to end."""
         return self._key("cancel")
+
+    @property
+    def events(self) -> str:
+        """Stream of what became of the jobs that somebody watches."""
+        return self._key("events")
+
+    @property
+    def watchers(self) -> str:
+        """Sorted set of the ids that are watched (score: until when); empty stands for all."""
+        return self._key("watchers")
 
     @property
     def counters(self) -> str:

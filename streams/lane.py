@@ -40,6 +40,8 @@ class Lane:
         self._line: _Line | None = None
         self._connecting = anyio.Lock()
         self._lines: list[_Line] = []
+        #: How often it has connected.
+        self.connected = 0
 
     @classmethod
     @asynccontextmanager
@@ -63,11 +65,20 @@ class Lane:
             RedisError: what the server or the network says; `LateAnswerError` where the
                 answer did not come in time.
         """
+        [answer] = await self.calls(parts)
+        return await answer
+
+    async def calls(self, *commands: Sequence[Part]) -> list[asyncio.Future[Any]]:
+        """Send commands one right after the other; their answers are to be awaited.
+
+        Raises:
+            RedisError: there is no connection to be had.
+        """
         line = self._line
         if line is None or not line.is_open:
             line = await self._connect()
-        command: Any = tuple(parts)  # its types know tuples of one part only
-        return await line.ask(hiredis.pack_command(command))
+        packed: list[Any] = [tuple(each) for each in commands]  # typed for one part only
+        return [line.ask(hiredis.pack_command(each)) for each in packed]
 
     def leave(self) -> None:
         """Connect anew for the next call: the master may be somewhere else now."""
@@ -83,6 +94,7 @@ class Lane:
                 # One that has failed may still be giving its connection back.
                 self._lines = [each for each in self._lines if not each.served.done()]
                 self._lines.append(self._line)
+                self.connected += 1
             return self._line
 
 
@@ -105,15 +117,15 @@ class _Line:
         self.is_open = True
         self.served = self._loop.create_task(self._serve())
 
-    async def ask(self, packed: bytes) -> Any:
-        """Send *packed*, and wait for its answer."""
+    def ask(self, packed: bytes) -> asyncio.Future[Any]:
+        """Send *packed*; its answer is to come."""
         future: asyncio.Future[Any] = self._loop.create_future()
         now_s = self._loop.time()
         self._writer.write(packed)
         self._waiting.append((now_s, future))
         if self._timer is None:
             self._timer = self._loop.call_at(now_s + self._timeout_s, self._look_at_the_clock)
-        return await future
+        return future
 
     def finish(self) -> None:
         """Take no more calls; close when the last answer has come."""

@@ -8,16 +8,11 @@ records are looked up by id.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from streams.dead import dead_letters
-from streams.entry import derived_id
-from streams.errors import InvalidJobError, ListingError
-from streams.job import require_id
+from streams.errors import ListingError
 from streams.keys import Keys
+from streams.listed import JobPage, ListedJob, of_entry, of_letter, of_record
 from streams.priority import LEVELS, Priority
 from streams.scripts.loader import load
 from streams.server import Server
@@ -30,7 +25,8 @@ WINDOW, WINDOW_BYTES = 100, 1024 * 1024
 #: Calls for one page; a filter that rarely fits ends a page early.
 CALLS_MAX = 100
 
-_WAITING, _RUNNING, _DELAYED = (load(f"list_{name}") for name in ("waiting", "running", "delayed"))
+_WAITING, _RUNNING = load("list_waiting"), load("list_running")
+_DELAYED, _RECORDS, _DEAD = load("list_delayed"), load("list_records"), load("list_dead")
 _CURSORS = {
     State.READY: re.compile(r"([1-4])/([123])/(-|\(?\d{1,20}-\d{1,20})"),
     State.RUNNING: re.compile(r"([1-4])/(-|\(?\d{1,20}-\d{1,20})"),
@@ -39,42 +35,6 @@ _CURSORS = {
 }
 #: States that have a list.
 LISTED = tuple(_CURSORS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedJob:
-    """One job of a list: what its state says of it, and no payload."""
-
-    id: str
-    state: State
-    priority: Priority
-    kind: str
-    attempt: int
-    enqueued_ms: int | None
-    payload_bytes: int = 0
-    unique: str = ""
-    entry: str = ""
-    """Its place in a stream; of a dead job the name of its letter."""
-    handed_back: bool = False
-    owner: str = ""
-    silent_ms: int | None = None
-    """Since its consumer was heard, where one has it."""
-    deliveries: int = 0
-    due_ms: int | None = None
-    ended_ms: int | None = None
-    cause: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    """A part of a list; no cursor at its end. Fewer jobs than were asked for are no end."""
-
-    jobs: tuple[ListedJob, ...]
-    next_cursor: str
-
-    def to_json(self) -> bytes:
-        """One JSON object."""
-        return orjson.dumps(self, option=orjson.OPT_INDENT_2)
 
 
 async def list_jobs(
@@ -159,7 +119,7 @@ class _Reader:
                 },
             )
             cursor = following.decode()
-            self._jobs += [_of_entry(row, State.READY) for row in rows]
+            self._jobs += [of_entry(row, State.READY) for row in rows]
             if not level or not self._left:
                 break
         return self._page(f"{level}/{part}/{cursor}" if level else "")
@@ -171,7 +131,7 @@ class _Reader:
                 _RUNNING, keys=self._keys.streams, args=self._window(level, cursor)
             )
             cursor = following.decode()
-            self._jobs += [_of_entry(row, State.RUNNING) for row in rows]
+            self._jobs += [of_entry(row, State.RUNNING) for row in rows]
             if not level or not self._left:
                 break
         return self._page(f"{level}/{cursor}" if level else "")
@@ -188,7 +148,8 @@ class _Reader:
     async def delayed(self) -> JobPage:
         score, job_id = self._place or ("", "")
         for _ in range(CALLS_MAX):
-            count = min(self._left, WINDOW)
+            # Of one priority are few: more are read than are wanted, and the rest is cut off.
+            count = WINDOW if self._priority else min(self._left, WINDOW)
             flat: list[bytes] = await self._server.run(
                 _DELAYED,
                 keys={"delayed": self._keys.delayed},
@@ -198,105 +159,44 @@ class _Reader:
                 (name.decode(errors="replace"), int(float(due)))
                 for name, due in zip(flat[::2], flat[1::2], strict=True)
             ]
-            self._jobs += await self._of_records(dues)
+            found = await self._records(dues)
+            for (job_id, due_ms), record in zip(dues, found, strict=True):
+                score = str(due_ms)
+                if record:
+                    self._jobs.append(of_record(job_id, due_ms, record))
+                if not self._left:
+                    return self._page(f"{score}/{job_id}")
             if len(dues) < count:
                 return self._page("")
-            job_id, score = dues[-1][0], str(dues[-1][1])
-            if not self._left:
-                break
         return self._page(f"{score}/{job_id}")
 
-    async def _of_records(self, dues: Sequence[tuple[str, int]]) -> list[ListedJob]:
-        """Delayed jobs as their records tell of them; the keys were unknown before."""
-        fields = ("kind", "priority", "attempt", "enqueued_ms", "unique")
-        client: Any = self._server.client
-        async with client.pipeline(transaction=False) as pipe:
-            for job_id, _ in dues:
-                pipe.hmget(self._keys.job(job_id), *fields)
-                pipe.strlen(self._keys.body(job_id))
-            found = await pipe.execute() if dues else []
-        jobs: list[ListedJob] = []
-        for (job_id, due_ms), record, size in zip(dues, found[::2], found[1::2], strict=True):
-            kind, level, attempt, enqueued_ms, unique = (_text(each or b"") for each in record)
-            priority = Priority(level) if level in LEVELS else Priority.NORMAL
-            if self._priority in {None, priority}:
-                jobs.append(
-                    ListedJob(
-                        id=job_id,
-                        state=State.DELAYED,
-                        priority=priority,
-                        kind=kind,
-                        attempt=_number(attempt) or 1,
-                        enqueued_ms=_number(enqueued_ms),
-                        payload_bytes=size,
-                        unique=unique,
-                        due_ms=due_ms,
-                    )
-                )
-        return jobs
+    async def _records(self, dues: Sequence[tuple[str, int]]) -> list[Sequence[Any]]:
+        """What the records tell, nothing of other levels; their keys were unknown before."""
+        if not dues:
+            return []
+        found: list[Sequence[Any]] = await self._server.run(
+            _RECORDS,
+            keys={},
+            args={"wanted": self._priority.value if self._priority else ""},
+            rows=[((self._keys.job(job_id), self._keys.body(job_id)), ()) for job_id, _ in dues],
+        )
+        return found
 
     async def dead(self) -> JobPage:
-        last = f"({self._place[0]}" if self._place else "+"
-        client, read = self._server.client, 0
-        async for letter in dead_letters(client, self._keys, last=last, newest_first=True):
-            read += 1
-            if self._priority in {None, letter.priority}:
-                fields = {name: _text(value) for name, value in letter.fields.items()}
-                self._jobs.append(
-                    ListedJob(
-                        id=letter.id,
-                        state=State.DEAD,
-                        priority=letter.priority,
-                        kind=letter.kind,
-                        attempt=_number(fields.get("attempt", "")) or 1,
-                        enqueued_ms=_number(fields.get("enqueued_ms", "")),
-                        payload_bytes=len(letter.payload),
-                        unique=letter.unique,
-                        entry=letter.dead_entry,
-                        ended_ms=letter.died_ms,
-                        cause=letter.cause,
-                    )
-                )
-            if not self._left or read == CALLS_MAX * WINDOW:
-                return self._page(letter.dead_entry)
-        return self._page("")
-
-
-def _of_entry(row: Sequence[Any], state: State) -> ListedJob:
-    """A job as its entry tells of it, and its pending row where it has one."""
-    level, entry, said, kind, attempt, enqueued_ms, unique, size, *more = row
-    priority, place = LEVELS[level - 1], entry.decode()
-    owner, silent_ms, deliveries = more if state is State.RUNNING else (b"", None, 0)
-    return ListedJob(
-        id=_id_of(priority, place, _text(said)),
-        state=state,
-        priority=priority,
-        kind=_text(kind),
-        attempt=_number(_text(attempt)) or 1,
-        enqueued_ms=_number(_text(enqueued_ms)) or int(place.partition("-")[0]),
-        payload_bytes=size,
-        unique=_text(unique),
-        entry=place,
-        handed_back=state is State.READY and bool(more),
-        owner=_text(owner),
-        silent_ms=silent_ms,
-        deliveries=deliveries,
-    )
-
-
-def _id_of(priority: Priority, entry: str, said: str) -> str:
-    """The id of the job in an entry, as workers read it: one that cannot be is none."""
-    try:
-        require_id(said)
-    except InvalidJobError:
-        return derived_id(priority, entry)
-    return said
-
-
-def _text(value: bytes) -> str:
-    return value.decode(errors="replace")
-
-
-def _number(text: str) -> int | None:
-    # 16 digits hold every number that a script writes.
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None  # noqa: PLR2004 - above
+        cursor = f"({self._place[0]}" if self._place else "+"
+        for _ in range(CALLS_MAX):
+            following, rows = await self._server.run(
+                _DEAD,
+                keys={"dead": self._keys.dead},
+                args={
+                    "cursor": cursor,
+                    "level": self._priority.level if self._priority else 0,
+                    "count": min(self._left, WINDOW),
+                    "bytes_max": WINDOW_BYTES,
+                },
+            )
+            cursor = following.decode()
+            self._jobs += map(of_letter, rows)
+            if not cursor or not self._left:
+                break
+        return self._page(cursor.removeprefix("("))

@@ -31,7 +31,12 @@ async def note_progress(
     token = delivery.token
     code = await server.run(
         _PROGRESS,
-        keys={**keys.streams, "job": keys.job(delivery.id)},
+        keys={
+            **keys.streams,
+            "events": keys.events,
+            "watchers": keys.watchers,
+            "job": keys.job(delivery.id),
+        },
         args={
             "consumer": token.consumer,
             "level": token.level,

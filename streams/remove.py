@@ -39,6 +39,8 @@ async def remove(server: Server, keys: Keys, job_id: str) -> Removal:
             "delayed": keys.delayed,
             "dead": keys.dead,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "job": keys.job(job_id),
             "body": keys.body(job_id),

@@ -126,6 +126,8 @@ async def replay(
         keys={
             **keys.streams,
             "dead": keys.dead,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "job": keys.job(letter.id),
             "history": keys.history(letter.id),

@@ -41,7 +41,13 @@ async def reprioritise(
     require_id(job_id)
     code = await server.run(
         _REPRIORITISE,
-        keys={**keys.streams, "counters": keys.counters, "job": keys.job(job_id)},
+        keys={
+            **keys.streams,
+            "events": keys.events,
+            "watchers": keys.watchers,
+            "counters": keys.counters,
+            "job": keys.job(job_id),
+        },
         args={"id": job_id, "level": priority.level},
     )
     return Reprioritised(code)

@@ -219,6 +219,8 @@ async def fire(
         _TICK,
         keys={
             **keys.streams,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "gate": keys.gate,
             "schedule": keys.schedule(seen.name),

@@ -43,6 +43,17 @@ class Server:
         async with Lane.open(client) as lane:
             yield cls(client, lane)
 
+    @asynccontextmanager
+    async def apart(self) -> AsyncGenerator["Server"]:
+        """One whose calls share a connection with nobody, while the block lasts.
+
+        For commands that speak of what their connection has done.
+        """
+        async with self.client.client() as single:
+            server = Server(single)
+            server._shebang = self._shebang
+            yield server
+
     @property
     def keeps_order(self) -> bool:
         """True where calls that are under way at the same time arrive in their order."""

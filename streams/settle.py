@@ -44,6 +44,8 @@ class Verdict(StrEnum):
     """Handed back unfinished (shutdown): deliverable at once, costs nothing."""
     CANCELLED = "cancelled"
     """Ended because somebody asked for it."""
+    EXPIRED = "expired"
+    """Not started, because its time was over: cancelled, with that cause."""
 
 
 class Settled(Enum):
@@ -130,8 +132,11 @@ async def settle(
             "delayed": keys.delayed,
             "dead": keys.dead,
             "cancel": keys.cancel,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
             "stats": keys.stats,
+            "wake": keys.wake,
         },
         args={
             "consumer": consumer,

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from streams.fetch import wait_for_one
 from streams.job import Delivery
 from streams.keys import Keys
+from streams.lane import Lane
 from streams.priority import LEVELS, Priority
 
 #: Between two tries to end a read that may not have begun at the server.
@@ -23,12 +24,13 @@ TRY_AGAIN_S = 0.02
 class Sleeper:
     """Reads over *reader*, which it has for itself; is woken over *client*."""
 
-    def __init__(self, reader: Redis, client: Redis, keys: Keys, consumer: str) -> None:
+    def __init__(self, reader: Lane, client: Redis, keys: Keys, consumer: str) -> None:
         self._reader = reader
         self._client = client
         self._keys = keys
         self._consumer = consumer
         self._connection: int | None = None
+        self._connected = 0
         self._sleeps = False
 
     async def sleep(
@@ -39,8 +41,9 @@ class Sleeper:
         Raises:
             RedisError: what the server or the network says.
         """
-        if self._connection is None:
+        if self._connection is None or self._connected != self._reader.connected:
             self._connection = await _number_of(self._reader)
+            self._connected = self._reader.connected
         self._sleeps = True
         try:
             return await wait_for_one(
@@ -65,13 +68,13 @@ class Sleeper:
                 return
             await anyio.sleep(TRY_AGAIN_S)
 
-    async def look_again(self) -> None:
+    def look_again(self) -> None:
         """Connect anew for the next read: the master may be somewhere else now."""
-        await self._reader.connection_pool.disconnect(inuse_connections=False)
+        self._reader.leave()
 
 
-async def _number_of(client: Redis) -> int | None:
+async def _number_of(lane: Lane) -> int | None:
     try:
-        return int(await client.client_id())
+        return int(await lane.call(("CLIENT", "ID")))
     except ResponseError:
         return None

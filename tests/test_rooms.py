@@ -26,6 +26,8 @@ OPEN_TO_HANDLERS = {
     "consumers.batch",
     "consumers.errors",
     "consumers.handler",
+    "consumers.objects.bucket",
+    "consumers.objects.errors",
     "consumers.registry",
     "consumers.retry",
     "streams.cache",

@@ -46,6 +46,7 @@ class Proxy:
         self._mode = Mode.RELAY
         self._only: str | None = None
         self._changed = asyncio.Event()
+        self._replies_left: int | None = None
         self._connections: set[_Connection] = set()
         self._awaited: dict[str, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,6 +107,18 @@ class Proxy:
         for connection in self._connections:
             connection.forgotten = True
 
+    def cut(self, *, after_replies: int) -> None:
+        """Reset the connection of the reply after so many, which does not arrive itself.
+
+        Its command was carried out. That happens once; `has_cut` says whether it has.
+        """
+        self._replies_left = after_replies
+
+    @property
+    def has_cut(self) -> bool:
+        """True once a reply was lost with its connection."""
+        return self._replies_left is not None and self._replies_left < 0
+
     async def next(self, command: str) -> None:
         """Wait until the next *command* has been relayed."""
         await self._awaited.setdefault(command, asyncio.Event()).wait()
@@ -115,6 +128,12 @@ class Proxy:
             return Mode.BLACKHOLE
         concerned = self._only is None or self._only in connection.commands
         return self._mode if concerned else Mode.RELAY
+
+    def _is_to_be_cut(self) -> bool:
+        if self._replies_left is None or self._replies_left < 0:
+            return False
+        self._replies_left -= 1
+        return self._replies_left < 0
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if task := asyncio.current_task():
@@ -158,6 +177,10 @@ class Proxy:
                 connection.commands |= names
                 while self._mode_of(connection) is Mode.BLACKHOLE:
                     await self._changed.wait()
+                if replies and self._is_to_be_cut():
+                    for end in connection.ends:
+                        _reset(end)
+                    return
                 if not (replies and self._mode_of(connection) is Mode.DROP_REPLIES):
                     writer.write(data)
                     await writer.drain()

@@ -7,7 +7,9 @@ with it. It begins in `guard.py`.
 import asyncio
 import os
 import socket
+import threading
 import time
+from collections.abc import Mapping
 from typing import NoReturn
 
 import anyio
@@ -20,6 +22,7 @@ from consumers.children.frames import (
     Channel,
     Ended,
     Failed,
+    Logged,
     Progress,
     Ready,
     Refused,
@@ -31,6 +34,7 @@ from consumers.children.source import Source, open_registry
 from consumers.deadlines import Deadlines
 from consumers.handler import Context
 from consumers.handling import handle
+from consumers.logline import LINES_MAX, Scalar
 from consumers.registry import Registry
 from consumers.threads import Threads
 
@@ -127,6 +131,8 @@ class ChannelLink:
         self._channel = channel
         self._scope = scope
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._lines = 0
 
     @property
     def cancelled(self) -> bool:
@@ -141,3 +147,15 @@ class ChannelLink:
         """Have the worker told soon."""
         frame = Progress(run=self._run, fraction=fraction, message=message)
         self._loop.call_soon_threadsafe(self._channel.post, frame)
+
+    def log(self, event: str, fields: Mapping[str, Scalar]) -> None:
+        """Have the worker write it; one line too many lets it know that there are more."""
+        self._lines += 1
+        if self._lines > LINES_MAX + 1:
+            return
+        frame = Logged(run=self._run, event=event, fields=dict(fields))
+        if threading.get_ident() == self._thread:
+            # At once: an `async def` that ends now is heard before anything that waits.
+            self._channel.post(frame)
+        else:
+            self._loop.call_soon_threadsafe(self._channel.post, frame)

@@ -14,16 +14,20 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from consumers.attempt import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX
 from consumers.errors import ConsumerError
 from consumers.handler import PROGRESS_CHARS_MAX
+from consumers.logline import EVENT_CHARS_MAX, FIELDS_MAX, NAME_CHARS_MAX, TEXT_CHARS_MAX
 from streams.job import PAYLOAD_BYTES_MAX
 from streams.settle import RESULT_BYTES_MAX
 
-#: A traceback of eight thousand characters, each of them escaped, and the rest.
-HEADER_BYTES_MAX = 128 * 1024
+#: A traceback of eight thousand characters, or a log line of 32 texts of two thousand, with
+#: room for what JSON escapes.
+HEADER_BYTES_MAX = 512 * 1024
 BODY_BYTES_MAX = max(PAYLOAD_BYTES_MAX, RESULT_BYTES_MAX)
 
 FrameT = TypeVar("FrameT")
 
 _LENGTHS = struct.Struct("!II")
+_Name = Annotated[str, Field(max_length=NAME_CHARS_MAX)]
+_Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX)]
 _Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 #: Seventy years. Delays of a handler's own choosing stay far below.
 _MS = Annotated[int, Field(ge=0, le=2**41)]
@@ -84,6 +88,15 @@ class Progress(_Frame):
     message: Annotated[str, Field(max_length=PROGRESS_CHARS_MAX)]
 
 
+class Logged(_Frame):
+    """From the child: a line for the worker's log."""
+
+    say: Literal["logged"] = "logged"
+    run: int
+    event: Annotated[str, Field(max_length=EVENT_CHARS_MAX)]
+    fields: Annotated[dict[_Name, _Text | int | float | bool | None], Field(max_length=FIELDS_MAX)]
+
+
 class Result(_Frame):
     """From the child: the handler has returned; the body is what, as JSON."""
 
@@ -115,7 +128,7 @@ class Ended(_Frame):
 
 
 ToChildFrame = Run | Cancel
-FromChildFrame = Ready | Refused | Progress | Result | Failed | Ended
+FromChildFrame = Ready | Refused | Progress | Logged | Result | Failed | Ended
 
 TO_CHILD: TypeAdapter[ToChildFrame] = TypeAdapter(
     Annotated[ToChildFrame, Field(discriminator="say")]

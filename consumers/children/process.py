@@ -23,6 +23,7 @@ from consumers.children.frames import (
     Channel,
     FrameError,
     FromChildFrame,
+    Logged,
     Progress,
     Ready,
     Refused,
@@ -181,9 +182,12 @@ class ChildProcess:
                 return Crashed("said what it may not say", repr(frame)[:200])
             if frame.run != run:
                 continue
-            if not isinstance(frame, Progress):
+            if isinstance(frame, Progress):
+                link.report(frame.fraction, frame.message)
+            elif isinstance(frame, Logged):
+                link.log(frame.event, frame.fields)
+            else:
                 return ending_of(frame, body)
-            link.report(frame.fraction, frame.message)
         return Crashed(self._how_it_ended(), self._output.tail)
 
     async def _ready(self, limits: ChildLimits) -> frozenset[str]:

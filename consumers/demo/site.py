@@ -11,7 +11,7 @@ import uvicorn
 from producers.cli.boundary import CommandError
 from producers.client import Producer
 from producers.gateway.app import new_gateway
-from producers.gateway.layers import MapLayer
+from producers.gateway.layers import DrawLegend, MapLayer
 from producers.gateway.live import Live
 from producers.gateway.tiles import TileDesk
 from streams.cache import RedisCache
@@ -59,7 +59,11 @@ def url_of(listener: socket.socket) -> str:
 
 @asynccontextmanager
 async def serving(
-    server: Server, queue: str, layers: Sequence[MapLayer], listener: socket.socket
+    server: Server,
+    queue: str,
+    layers: Sequence[MapLayer],
+    draw_legend: DrawLegend,
+    listener: socket.socket,
 ) -> AsyncGenerator[None]:
     """The gateway on *listener*, until the block ends.
 
@@ -76,7 +80,7 @@ async def serving(
     live = Live(
         lambda: inspect_queue(server.client, Keys(queue)), now_ms=lambda: time_ns() // 1_000_000
     )
-    app = new_gateway(desk, find_layers, live)
+    app = new_gateway(desk, find_layers, live, draw_legend)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
     )

@@ -13,7 +13,7 @@ from anyio import CancelScope, to_thread
 from rich.console import Console
 
 from consumers.demo.crew import Crew
-from consumers.demo.forecast import ingest_forecast
+from consumers.demo.forecast import ingest_forecast, legends_of
 from consumers.demo.ground import QUEUE, Ground, in_thread, open_ground
 from consumers.demo.progress import shown_progress
 from consumers.demo.sheet import write_sheet
@@ -22,7 +22,7 @@ from consumers.demo.summary import summary
 from consumers.demo.warming import Figures, Warming
 from consumers.handlers.tiles.system import open_data
 from producers.cli.boundary import INTERRUPTED
-from producers.gateway.layers import MapLayer
+from producers.gateway.layers import DrawLegend, MapLayer
 from producers.tilegrid import bbox_tile
 
 WORKERS = ("worker-1", "worker-2")
@@ -71,22 +71,27 @@ async def _stage(
     ):
         async with open_ground(plan.environment, Path(directory)) as ground:
             console.print(ground.about)
-            layers = await _ingest(plan, console, ground)
+            layers, draw_legend = await _ingest(plan, console, ground)
             crew = Crew(WORKERS, ground.environment, plan.out_dir)
-            async with in_thread(crew), serving(ground.server, QUEUE, layers, listener):
+            site = serving(ground.server, QUEUE, layers, draw_legend, listener)
+            async with in_thread(crew), site:
                 workers = ", ".join(f"{name} (pid {pid})" for name, pid in crew.pids.items())
                 console.print(f"Workers: {workers}")
                 console.print(f"Map: {url_of(listener)}")
                 yield Warming(ground.server, QUEUE, layers[0], crew), layers, url_of(listener)
 
 
-async def _ingest(plan: Plan, console: Console, ground: Ground) -> list[MapLayer]:
+async def _ingest(
+    plan: Plan, console: Console, ground: Ground
+) -> tuple[list[MapLayer], DrawLegend]:
     source = plan.grib.name if plan.grib else "made by the program itself"
     async with open_data(ground.environment) as data:
-        layers = await ingest_forecast(data, plan.grib, datetime.now(tz=UTC))
+        now = datetime.now(tz=UTC)
+        layers = await ingest_forecast(data, plan.grib, now)
+        draw_legend = await legends_of(data, [layer.name for layer in layers], now)
     times = max(len(layer.times) for layer in layers)
     console.print(f"Forecast: {source}: {len(layers)} layers, up to {times} times each")
-    return layers
+    return layers, draw_legend
 
 
 async def _warm(plan: Plan, console: Console, warming: Warming, layer: MapLayer) -> Figures:

@@ -4,7 +4,6 @@ import asyncio
 from contextlib import suppress
 
 import anyio
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from consumers.dues import Dues
@@ -17,18 +16,20 @@ from consumers.metrics import Metrics
 from consumers.orphans import Orphans
 from consumers.outage import Outage
 from consumers.pool import Pool
+from consumers.starts import Starts
+from streams.clock import ServerClock
 from streams.fetch import FETCH_MAX, fetch
 from streams.job import Delivery
 from streams.keys import Keys
+from streams.lane import Lane
 from streams.priority import LEVELS, Priority
 from streams.server import Server
 from streams.trouble import is_group_lost, is_read_only
 from streams.wakeup import Sleeper
 
-#: How long an idle worker sleeps in a read. A job that was handed back wakes nobody, so
-#: this is also the longest that it waits for an idle worker; under a second is promised. So
-#: is the end of a pause.
-BLOCK_MS = 900
+#: How long an idle worker sleeps in a read. What no read ends by, a job that was handed back
+#: or the end of a pause, wakes it; where that is missed, this is the longest that it waits.
+BLOCK_MS = 1800
 #: A read that is not answered so long after its end has lost its connection.
 READ_TIMEOUT_S = BLOCK_MS / 1000 + 2.0
 #: Reads in a row, each begun before the jobs of the last one run. Between two such rows
@@ -44,13 +45,14 @@ class Fetcher:
     def __init__(
         self,
         server: Server,
-        reader: Redis,
+        reader: Lane,
         keys: Keys,
         consumer: str,
         inflight: Inflight,
         orphans: Orphans,
         ground: Ground,
         dues: Dues,
+        clock: ServerClock,
         health: Health,
         metrics: Metrics,
         log: Logger,
@@ -63,12 +65,15 @@ class Fetcher:
         self._orphans = orphans
         self._ground = ground
         self._dues = dues
+        self._clock = clock
         self._health = health
         self._outage = Outage(
             "fetcher", metrics, log, first_s=BACKOFF_FIRST_S, last_s=BACKOFF_LAST_S
         )
         self._served = 0
+        self._starts = Starts(server, keys)
         self._paused: tuple[Priority, ...] = ()
+        self._roused = anyio.Event()
         self._metrics, self._log = metrics, log
         self._loop = asyncio.get_running_loop()
 
@@ -82,9 +87,14 @@ class Fetcher:
             waking.start_soon(self._wake_at, stopping)
             await self._fetch_until(stopping, pool)
 
+    async def wake(self) -> None:
+        """End its sleep: there may be something that no read ends by."""
+        self._roused.set()
+        await self._sleeper.wake()
+
     async def _wake_at(self, stopping: anyio.Event) -> None:
         await stopping.wait()
-        await self._sleeper.wake()
+        await self.wake()
 
     async def _fetch_until(self, stopping: anyio.Event, pool: Pool) -> None:
         while not stopping.is_set():
@@ -124,7 +134,7 @@ class Fetcher:
                     # One comes at most. The claimer may have the other slots meanwhile.
                     self._inflight.release(slots - 1)
                     slots = 1
-                    deliveries = await self._sleep(stopping)
+                    deliveries = await self._sleep()
                 self._start(deliveries, pool)
         finally:
             self._inflight.release(slots)
@@ -135,6 +145,8 @@ class Fetcher:
         )
         self._served += len(found.deliveries)
         self._dues.heard(found.due_in_ms)
+        self._starts.is_watched = found.is_watched
+        self._clock.heard(found.server_ms)
         self._hear_of_pause(found.paused)
         return found.deliveries
 
@@ -147,15 +159,17 @@ class Fetcher:
     def _start(self, deliveries: list[Delivery], pool: Pool) -> None:
         if deliveries:
             failpoint("after_fetch")
+        self._starts.begin(deliveries)
         for delivery in deliveries:
             pool.start(delivery)
 
-    async def _sleep(self, stopping: anyio.Event) -> list[Delivery]:
+    async def _sleep(self) -> list[Delivery]:
         """Until a job comes; of what is paused nothing is read, or it would be taken."""
         levels = [level for level in LEVELS if level not in self._paused]
         if not levels:
+            self._roused = anyio.Event()
             with anyio.move_on_after(BLOCK_MS / 1000):
-                await stopping.wait()
+                await self._roused.wait()
             return []
         one = await self._sleeper.sleep(block_ms=BLOCK_MS, levels=levels)
         self._served += one is not None
@@ -165,7 +179,7 @@ class Fetcher:
         """Put right what can be: jobs of a lost answer, groups that are gone, a replica."""
         self._orphans.doubt()
         if is_read_only(error):
-            await self._sleeper.look_again()
+            self._sleeper.look_again()
         if is_group_lost(error):
             # Where this fails the next fetch fails too, and comes here again.
             with suppress(RedisError, OSError):

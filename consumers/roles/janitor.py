@@ -13,7 +13,7 @@ from streams.server import Server
 from streams.workers import retire
 
 #: Between two rounds.
-ROUND_S = 30.0
+ROUND_S = 60.0
 #: A consumer that was silent for so many leases has left; its jobs are claimed after one.
 SILENT_LEASES = 6
 

@@ -1,6 +1,7 @@
 """Publishes how far handlers are: of many reports of one job only the newest."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ import anyio
 from redis.exceptions import RedisError
 
 from consumers.inflight import Running, Stop
+from consumers.logline import LINES_MAX, Scalar
 from consumers.logs import Logger
 from consumers.metrics import Metrics
 from streams.job import Token
@@ -42,7 +44,7 @@ class Reporter:
 
     def link(self, running: Running) -> "RunLink":
         """The way of one run to its record."""
-        return RunLink(self, self._loop, running)
+        return RunLink(self, self._loop, running, self._log)
 
     def submit(self, running: Running, fraction: float, message: str) -> anyio.Event:
         """Have it published; the event is set when it is, or will not be. Only in the loop."""
@@ -86,14 +88,16 @@ class Reporter:
 class RunLink:
     """What a handler's `Context` uses: see `consumers.handler.Link`."""
 
-    __slots__ = ("_loop", "_reporter", "_running")
+    __slots__ = ("_lines", "_log", "_loop", "_reporter", "_running")
 
     def __init__(
-        self, reporter: Reporter, loop: asyncio.AbstractEventLoop, running: Running
+        self, reporter: Reporter, loop: asyncio.AbstractEventLoop, running: Running, log: Logger
     ) -> None:
         self._reporter = reporter
         self._loop = loop
         self._running = running
+        self._log = log
+        self._lines = 0
 
     @property
     def cancelled(self) -> bool:
@@ -109,3 +113,13 @@ class RunLink:
         """Have it published soon; from any thread."""
         with suppress(RuntimeError):  # the loop has ended, and the worker with it
             self._loop.call_soon_threadsafe(self._reporter.submit, self._running, fraction, message)
+
+    def log(self, event: str, fields: Mapping[str, Scalar]) -> None:
+        """Write it with the job's name; of `LINES_MAX` lines a run the rest is left out."""
+        self._lines += 1
+        job = self._running.delivery
+        log = self._log.bind(job_id=job.id, kind=job.kind)
+        if self._lines <= LINES_MAX:
+            log.info(event, **fields)
+        elif self._lines == LINES_MAX + 1:
+            log.warning("handler_log_cut", lines=LINES_MAX)

@@ -28,7 +28,7 @@ def acl(
         str | None, typer.Option("--queue", "-q", help="Only this queue.  [default: all]")
     ] = None,
     tile_cache: Annotated[
-        bool, typer.Option("--tile-cache", help="Also for rendered tiles on the same server.")
+        bool, typer.Option("--tile-cache", help="Also for tiles and results on the same server.")
     ] = False,
     aclfile: Annotated[
         bool, typer.Option("--aclfile", help="A line for the server's ACL file instead.")

@@ -10,7 +10,8 @@
 What is none of these is a defect, and ends with Python's own traceback.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import typer
 from redis.exceptions import RedisError
@@ -24,6 +25,20 @@ INTERRUPTED = 130
 
 class CommandError(ProducerError):
     """Raised by a command when it cannot do what it was asked for; says what to do next."""
+
+
+@contextmanager
+def advising(so_far: str, next_step: str) -> Generator[None]:
+    """Tell *so_far* and *next_step* with what goes wrong between here and Redis in the block.
+
+    Raises:
+        CommandError: something did.
+    """
+    try:
+        yield
+    except (StreamsError, RedisError) as error:
+        cause = one_line(str(error), chars_max=200)
+        raise CommandError(f"{so_far}: {cause}; {next_step}") from error
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:

@@ -16,7 +16,8 @@ from producers.cli.options import DEFAULT_URL, AsJson, QueueArgument, RedisUrl, 
 from producers.cli.output import cell, new_console, new_table, write_json
 from producers.cli.session import chosen_queues, visit
 from producers.cli.text import age
-from streams.listing import PAGE_MAX, JobPage, ListedJob, list_jobs
+from streams.listed import JobPage, ListedJob
+from streams.listing import PAGE_MAX, list_jobs
 from streams.priority import Priority
 from streams.state import State
 

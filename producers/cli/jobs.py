@@ -10,29 +10,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from producers.cli.boundary import CommandError
 from producers.cli.history import history
 from producers.cli.jobchanges import cancel_, remove_, reprioritise_
+from producers.cli.jobfinding import find_job
 from producers.cli.joblist import list_
 from producers.cli.options import DEFAULT_URL, AsJson, QueueName, RedisUrl
 from producers.cli.output import cell, new_console, write_json
-from producers.cli.session import chosen_queues, visit
 from producers.cli.text import age, since
-from streams.errors import UnknownJobError
+from producers.cli.watching import watch
 from streams.job import require_id
-from streams.jobs import JobView, look
-from streams.keys import Keys
-from streams.server import Server
+from streams.jobs import JobView
 from streams.state import State
-
-#: The queue that is asked first: its jobs are what the quick start makes.
-FIRST_QUEUE = "tiles"
 
 app = typer.Typer(
     help="Lists of jobs, what became of one, and changing it.",
     no_args_is_help=False,
     add_completion=False,
 )
+
+app.command()(watch)
 
 
 @app.callback()
@@ -56,34 +52,11 @@ def show(
 ) -> None:
     """Tell the story of a job: where it is, its attempts, its errors, its result."""
     require_id(job_id)
-    view = anyio.run(_find, redis_url, queue, job_id)
+    view = anyio.run(find_job, redis_url, queue, job_id)
     if as_json:
         write_json(view.to_json())
     else:
         _print(new_console(), view, time.time_ns() // 1_000_000)
-
-
-async def _find(url: str, queue: str | None, job_id: str) -> JobView:
-    async with visit(url) as server:
-        places = [Keys(queue)] if queue else await _places(server)
-        for keys in places:
-            try:
-                return await look(server, keys, job_id)
-            except UnknownJobError as unknown:
-                if queue:
-                    raise CommandError(str(unknown)) from unknown
-    names = ", ".join(dict.fromkeys(keys.queue for keys in places))
-    raise CommandError(
-        f"no queue of this Redis ({names}) has a record of the job '{job_id}': the id is wrong, "
-        "it ended longer ago than records are kept, or it was sent by a plain XADD and has "
-        "not run yet"
-    )
-
-
-async def _places(server: Server) -> list[Keys]:
-    """All partitions, `FIRST_QUEUE` first; a queue of delayed jobs alone has no stream yet."""
-    first = Keys(FIRST_QUEUE)
-    return [first, *(keys for keys in await chosen_queues(server, None) if keys != first)]
 
 
 def _print(console: Console, view: JobView, now_ms: int) -> None:

@@ -2,9 +2,9 @@
 
 import re
 
-from streams.spans import age, moment
+from streams.spans import age, counted, moment
 
-__all__ = ["age", "moment", "one_line", "plain", "since"]
+__all__ = ["age", "counted", "moment", "one_line", "plain", "since"]
 
 #: Everything that moves a terminal's cursor or changes its state, and the marks that
 #: reverse the order of what is shown.

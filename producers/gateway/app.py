@@ -4,6 +4,7 @@
 | --- | --- |
 | `/` | the map page |
 | `/tiles/{layer}/{style}/{z}/{x}/{y}.png?time=` | a tile; drawn if nobody has asked for it yet |
+| `/legends/{layer}/{style}.png` | what the colours, lines and signs of a style mean |
 | `/api/layers` | the layers with their styles and legends |
 | `/api/live` | what the queue is doing |
 | `/assets/...` | the page's files |
@@ -26,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 
 from producers.gateway.assets import WEB_DIR, leaflet_dir
 from producers.gateway.errors import BadRequest, GatewayError, NotYet
-from producers.gateway.layers import FindLayers
+from producers.gateway.layers import DrawLegend, FindLayers, named_style
 from producers.gateway.live import Live
 from producers.gateway.tiles import TileDesk
 from producers.tilegrid import Tile
@@ -45,8 +46,10 @@ _POLICY = (
 )
 
 
-def new_gateway(desk: TileDesk, find_layers: FindLayers, live: Live) -> Starlette:
-    """The application; what it needs of Redis and of the catalog is handed in.
+def new_gateway(
+    desk: TileDesk, find_layers: FindLayers, live: Live, draw_legend: DrawLegend
+) -> Starlette:
+    """The application; what it needs of Redis, of the catalog and of styles is handed in.
 
     Raises:
         AssetsMissing: the files of the map are not installed.
@@ -73,12 +76,20 @@ def new_gateway(desk: TileDesk, find_layers: FindLayers, live: Live) -> Starlett
         headers = {"cache-control": f"public, max-age={TILE_MAX_AGE_S}"}
         return Response(picture, media_type="image/png", headers=headers)
 
+    async def legend(request: Request) -> Response:
+        layer, style = request.path_params["layer"], request.path_params["style"]
+        named_style(await find_layers(), layer, style)
+        headers = {"cache-control": f"public, max-age={TILE_MAX_AGE_S}"}
+        picture = await draw_legend(layer, style)
+        return Response(picture, media_type="image/png", headers=headers)
+
     return Starlette(
         routes=[
             Route("/", _answering(page)),
             Route("/api/layers", _answering(layers)),
             Route("/api/live", _answering(numbers)),
             Route("/tiles/{layer}/{style}/{z}/{x}/{y}.png", _answering(tile)),
+            Route("/legends/{layer}/{style}.png", _answering(legend)),
             Mount("/assets/leaflet", StaticFiles(directory=leaflet_dir())),
             Mount("/assets", StaticFiles(directory=WEB_DIR)),
         ],

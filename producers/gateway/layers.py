@@ -7,6 +7,9 @@ values along.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
+
+from producers.gateway.errors import NotHere
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,25 @@ class MapLayer:
 
 #: Asks for all layers there are, in the order in which the map offers them.
 FindLayers = Callable[[], Awaitable[Sequence[MapLayer]]]
+
+#: Draws the legend of a layer's style as PNG; both exist.
+DrawLegend = Callable[[str, str], Awaitable[bytes]]
+
+
+def named_style(layers: Sequence[MapLayer], layer: str, style: str) -> tuple[MapLayer, MapStyle]:
+    """The layer and the style of these names.
+
+    Raises:
+        NotHere: there is no such layer, or it has no such style.
+    """
+    by_name = {each.name: each for each in layers}
+    if layer not in by_name:
+        close = get_close_matches(layer, by_name, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(by_name)}"
+        raise NotHere(f"there is no layer '{layer[:96]}': {hint}")
+    found = by_name[layer]
+    shown = found.style(style)
+    if shown is None:
+        styles = ", ".join(each.name for each in found.styles)
+        raise NotHere(f"the layer '{layer}' has no style '{style[:96]}': there are {styles}")
+    return found, shown

@@ -1,8 +1,6 @@
 """From a tile's address to its picture: out of the cache, or drawn while somebody waits."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 
 from pydantic import ValidationError
 from redis.exceptions import RedisError
@@ -10,15 +8,14 @@ from redis.exceptions import RedisError
 from producers.client import Producer
 from producers.errors import JobFailedError
 from producers.gateway.errors import BadRequest, NotDrawn, NotHere, NotYet
-from producers.gateway.layers import FindLayers, MapLayer
+from producers.gateway.layers import FindLayers, named_style
 from producers.payloads.tiles import RenderTile
 from producers.tilegrid import ZOOM_MAX, Tile, is_valid, tile_bbox_3857
 from producers.tilekey import tile_key
+from producers.tilepriority import INTERACTIVE_PRIORITY
 from streams.cache import Cache
 from streams.errors import StreamsError
 
-#: The urgency of a tile that somebody looks at an empty square for: the level "high".
-WANTED_PRIORITY = 200
 #: What a visitor waits before they are asked to come again.
 WAIT_MAX = timedelta(seconds=10)
 #: Visitors that wait at a time. Each asks Redis up to a hundred times a second at first.
@@ -74,11 +71,7 @@ class TileDesk:
                 f"there is no tile {tile.z}/{tile.x}/{tile.y}: zooms are 0 to {ZOOM_MAX}, x and y "
                 "are 0 to 2^zoom - 1"
             )
-        found = _named(layer, await self._find_layers())
-        shown = found.style(style)
-        if shown is None:
-            styles = ", ".join(each.name for each in found.styles)
-            raise NotHere(f"the layer '{layer}' has no style '{style}': there are {styles}")
+        found, shown = named_style(await self._find_layers(), layer, style)
         if time is not None and time not in found.times:
             times = ", ".join(each.isoformat() for each in found.times[:LISTED_MAX])
             raise NotHere(
@@ -90,7 +83,7 @@ class TileDesk:
                 style=style,
                 bbox=tile_bbox_3857(tile),
                 time=time or found.time,
-                priority=WANTED_PRIORITY,
+                priority=INTERACTIVE_PRIORITY,
             )
         except ValidationError as error:
             raise BadRequest(
@@ -125,12 +118,3 @@ class TileDesk:
         if picture is None:
             raise NotYet("the tile was drawn and is gone from the cache again")
         return picture
-
-
-def _named(name: str, layers: Sequence[MapLayer]) -> MapLayer:
-    by_name = {layer.name: layer for layer in layers}
-    if name not in by_name:
-        close = get_close_matches(name, by_name, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(by_name)}"
-        raise NotHere(f"there is no layer '{name[:96]}': {hint}")
-    return by_name[name]

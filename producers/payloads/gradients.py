@@ -11,8 +11,8 @@ class GradientJob(Payload):
     """Find the palette, the gradient and the blur placeholder of one gallery image.
 
     *storageKey* is the image in the object store, 1 to 1024 bytes; the result is kept under it.
-    *guildId*, *galleryName* and *itemId* say whose image it is, 1 to 200 characters each, and
-    come back with the result.
+    *guildId*, *galleryName* and *itemId* say whose image it is, 1 to 200 characters each; they
+    stand in the job and not in the result.
     """
 
     model_config = CAMEL_CASE

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Self
 
 from producers.errors import ScheduleError
+from producers.hearing import until_heard
 from producers.schedule.due import next_moments
 from producers.schedule.schedule import (
     Overlap,
@@ -151,7 +152,10 @@ class Schedules:
     async def run_now(self, name: str) -> str:
         """Enqueue a job of it beside its ticks, also while it is paused; returns its id.
 
+        Where the answer is lost it is asked again, and the job is still one.
+
         Raises:
+            AnswerLostError: Redis was not heard: the job may be there or not.
             UnknownScheduleError: there is none of this name.
             ScheduleError: it may not overlap, and its last job has not ended; another job holds
                 its unique key; or it cannot be read here.
@@ -159,15 +163,9 @@ class Schedules:
         """
         job_id = f"cron:{name}:{new_id()}"
         for _ in range(PLANS_MAX):
-            stored, _now_ms = await kept.read_schedule(self._server, self._keys, name)
-            schedule = stored_schedule(stored)
-            ticked, text = await kept.fire(
-                self._server,
-                self._keys,
-                stored,
-                schedule.job(job_id),
-                tick_ms=stored.last_ms,
-                overlap=schedule.overlap is Overlap.ALLOW,
+            # A lost answer leaves an old plan behind, and the next one finds the job.
+            (ticked, text), _again = await until_heard(
+                lambda: self._fire(name, job_id), self.queue, [job_id]
             )
             if ticked in {Ticked.READY, Ticked.EXISTS}:
                 return job_id
@@ -188,6 +186,18 @@ class Schedules:
                 )
         raise ScheduleError(
             f"the schedule '{name}' changes all the time: try again when nobody edits it"
+        )
+
+    async def _fire(self, name: str, job_id: str) -> tuple[Ticked, str]:
+        stored, _now_ms = await kept.read_schedule(self._server, self._keys, name)
+        schedule = stored_schedule(stored)
+        return await kept.fire(
+            self._server,
+            self._keys,
+            stored,
+            schedule.job(job_id),
+            tick_ms=stored.last_ms,
+            overlap=schedule.overlap is Overlap.ALLOW,
         )
 
 

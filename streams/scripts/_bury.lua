@@ -28,4 +28,5 @@ local function bury(row, fields, cause)
   open_slot(row.unique_key, row.unique, row.id)
   -- Last, because a record that is at another entry is not touched by a repetition.
   redis.call('HSET', row.job, 'entry', '')
+  tell(row.job, row.id, 'dead', 'dead', 'cause', cause)
 end

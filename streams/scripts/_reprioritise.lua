@@ -37,6 +37,9 @@ local function reprioritise(job, id, level, only_up)
   else
     redis.call('HSET', job, 'priority', LEVEL_NAMES[level])
   end
-  if answer == MOVED then redis.call('HINCRBY', counters, 'reprioritised', 1) end
+  if answer == MOVED then
+    redis.call('HINCRBY', counters, 'reprioritised', 1)
+    tell(job, id, 'reprioritised', state)
+  end
   return answer
 end

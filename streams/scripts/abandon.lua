@@ -4,9 +4,9 @@
 -- a claim charges a loss; `released` says how one ended that was told to: that stands in the
 -- history and costs nothing. They are handed back, or are dead letters where that was one
 -- loss too many or the body is gone.
--- keys: critical high normal low dead cancel counters | job history unique_key
+-- keys: critical high normal low dead cancel events watchers counters wake | job history unique_key
 -- args: consumer cause released lease_ms dead_ttl_ms | level entry deliveries id unique
--- include: _levels _now _pending _fields _history _leave _bury _lose _outlive _pass_oom
+-- include: _levels _now _events _pending _fields _history _leave _bury _lose _outlive _wake _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not that consumer's any more, 1 handed back, 2 dead
 local GONE, BACK, DEAD = 0, 1, 2
@@ -42,6 +42,7 @@ local function give_up(i)
   if not lives then return DEAD end
   if released ~= '' and not count.twin then redis.call('HINCRBY', job, 'released', 1) end
   redis.call('XCLAIM', stream, GROUP, nobody_for(count), 0, entry, 'IDLE', lease_ms, 'JUSTID')
+  if not count.twin then tell(job, id, cause ~= '' and 'lost' or 'released', 'ready') end
   handed_back = handed_back + 1
   return BACK
 end
@@ -52,5 +53,8 @@ for i = 1, rows do
   answers[i] = mine[i] and give_up(i) or GONE
 end
 if losses > 0 then redis.call('HINCRBY', counters, 'lost', losses) end
-if handed_back > 0 then redis.call('HINCRBY', counters, 'abandoned', handed_back) end
+if handed_back > 0 then
+  redis.call('HINCRBY', counters, 'abandoned', handed_back)
+  wake_all(0)
+end
 return answers

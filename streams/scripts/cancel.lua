@@ -1,7 +1,7 @@
 -- Ends a job that waits, or asks the consumer that runs it to end it.
--- keys: critical high normal low delayed cancel counters job body history unique_key
+-- keys: critical high normal low delayed cancel events watchers counters job body history unique_key
 -- args: id unique ended_ttl_ms
--- include: _levels _now _pending _leave _withdraw
+-- include: _levels _now _events _pending _leave _withdraw
 -- returns: 0 no record, 1 cancelled, 2 asked its consumer, 3 had ended before
 local UNKNOWN, CANCELLED, ASKED, ENDED = 0, 1, 2, 3
 local record = redis.call('HMGET', job, 'state', 'priority', 'entry')
@@ -22,6 +22,7 @@ if state == 'ready' and stream and entry and entry ~= '' then
   local row = pending_row(stream, entry)
   if row and not is_nobody(row[2]) then
     redis.call('SADD', cancel, id)
+    tell(job, id, 'cancel_asked', 'running')
     return ASKED
   end
 end
@@ -36,4 +37,5 @@ if stream and entry and entry ~= '' then
   redis.call('HSET', job, 'entry', '')
 end
 redis.call('HINCRBY', counters, 'cancelled', 1)
+tell(job, id, 'cancelled', 'cancelled')
 return CANCELLED

@@ -5,9 +5,9 @@
 -- ran alone. Of suspects no more are taken than can run alone; the others are left as they
 -- are, with nothing charged, for whoever has room for them.
 -- Of a paused level nothing is taken: its jobs wait for the end of the pause, lost ones too.
--- keys: critical high normal low dead cancel counters gate | job history unique_key
+-- keys: critical high normal low dead cancel events watchers counters gate | job history unique_key
 -- args: consumer lease_ms dead_ttl_ms suspects_max | level entry owner deliveries since_ms id unique
--- include: _levels _now _pending _fields _history _leave _bury _lose _outlive _pass_oom _gate
+-- include: _levels _now _events _pending _fields _history _leave _bury _lose _outlive _pass_oom _gate
 -- flags: allow-oom
 -- returns: a row an entry {code}: 0 not lapsed any more, 1 claimed + deliveries, losses, fields, 2 dead, 3 a suspect, left
 local GONE, CLAIMED, DEAD, LEFT = 0, 1, 2, 3
@@ -60,6 +60,10 @@ local function take(i, silent_ms, deliveries)
   if not fields then return { DEAD } end
   local idle_ms = is_nobody(owner) and 0 or lease_ms
   redis.call('XAUTOCLAIM', stream, GROUP, consumer, idle_ms, entry, 'COUNT', 1)
+  if not count.twin then
+    if attempt ~= '' then tell(job, id, 'lost', 'ready') end
+    tell(job, id, 'started', 'running')
+  end
   return { CLAIMED, deliveries + 1, count.losses, fields }
 end
 

@@ -1,10 +1,11 @@
 -- Accepts jobs: each goes into its stream, or waits when its time is still to come.
 -- A job whose id has a record, or whose unique slot is taken, is not accepted again; the
--- answer names the job that is there, so that a repeated call changes nothing.
--- keys: critical high normal low delayed counters gate | job body unique_key
+-- answer names the job that is there, so that a repeated call changes nothing, and its level
+-- where that is known.
+-- keys: critical high normal low delayed wake events watchers counters gate | job body unique_key
 -- args: length_max attempts_default | id level kind payload options
--- include: _levels _now _add
--- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id, 4 unique slot taken + id, 5 full + length, 6 the queue drains + who began it, when and why
+-- include: _levels _now _events _add _wake _soon
+-- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id + level, 4 unique slot taken + id, 5 full + length, 6 the queue drains + who began it, when and why
 local READY, DELAYED, EXISTS, TAKEN, FULL, CLOSED = 1, 2, 3, 4, 5, 6
 local now = now_ms()
 local limit = tonumber(length_max)
@@ -19,10 +20,10 @@ local answers, accepted, slots, wishes, new = {}, {}, {}, {}, {}
 for i = 1, rows do
   local job, _, unique_key = row_keys(i)
   local id, _, _, _, options = row_args(i)
-  local wish = wish_of(options)
+  local wish = wish_of(options, now)
   local holder = wish.unique and (slots[wish.unique] or redis.call('GET', unique_key))
   if accepted[id] or redis.call('EXISTS', job) == 1 then
-    answers[i] = { EXISTS, id }
+    answers[i] = { EXISTS, id, redis.call('HGET', job, 'priority') or '' }
   elseif holder then
     answers[i] = { TAKEN, holder }
   elseif draining then
@@ -38,6 +39,8 @@ for i = 1, rows do
   end
 end
 
+local soonest
+
 local function delay(job, body, id, level, kind, payload, wish, due)
   redis.call('SET', body, cmsgpack.pack({
     'id', id, 'kind', kind, 'payload', payload, 'enqueued_ms', tostring(now), unpack(wish.fields),
@@ -45,6 +48,8 @@ local function delay(job, body, id, level, kind, payload, wish, due)
   redis.call('ZADD', delayed, due, id)
   redis.call('HSET', job, 'state', 'delayed', 'id', id, 'kind', kind, 'priority', LEVEL_NAMES[level],
     'enqueued_ms', now, 'due_ms', due, 'attempts', wish.attempts or attempts_default)
+  note_tenant(job, wish)
+  soonest = math.min(soonest or due, due)
   return { DELAYED, tostring(due) }
 end
 
@@ -60,6 +65,8 @@ for _, i in ipairs(new) do
     answers[i] = { READY, add(job, id, level, kind, payload, wish, now) }
   end
   take_slot(job, unique_key, id, wish)
+  tell_of_new(job, id, due > now and due)
 end
 if #new > 0 then redis.call('HINCRBY', counters, 'enqueued', #new) end
+wake_for(soonest, now)
 return answers

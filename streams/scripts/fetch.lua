@@ -2,13 +2,13 @@
 -- level down with a shrinking budget. Every tenth job of a consumer comes from a lower
 -- level first (low, normal, high in turn), so that none starves: a level with work gets
 -- at least one of thirty slots.
--- It also says when the next delayed job is due, so that nobody has to ask for that alone.
--- Of a paused level nothing is handed out, neither new nor handed back.
--- keys: critical high normal low delayed gate
+-- It also says when the next delayed job is due, and what its clock shows, so that nobody has
+-- to ask for that alone. Of a paused level nothing is handed out, neither new nor handed back.
+-- keys: critical high normal low delayed watchers gate
 -- args: consumer slots served
 -- include: _levels _now _fields _gate
 -- flags: allow-oom
--- returns: {ms until the next delayed job is due (0: it is, -1: none waits), rows {level, entry, deliveries, fields}, numbers of the paused levels}
+-- returns: {ms until the next delayed job is due (0: it is, -1: none waits), rows {level, entry, deliveries, fields}, numbers of the paused levels, the server's clock in Unix ms, 1 where somebody watches jobs}
 local GUARANTEE = 10
 local TURNS = { 4, 3, 2 }
 local budget = tonumber(slots)
@@ -63,5 +63,6 @@ end
 for level = 1, #LEVELS do
   if budget > 0 then take_new(level, budget) end
 end
+local now = now_ms()
 local next_one = redis.call('ZRANGEBYSCORE', delayed, '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-return { next_one[2] and math.max(0, tonumber(next_one[2]) - now_ms()) or -1, taken, held }
+return { next_one[2] and math.max(0, tonumber(next_one[2]) - now) or -1, taken, held, now, redis.call('EXISTS', watchers) }

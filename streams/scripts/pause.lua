@@ -1,8 +1,8 @@
 -- Pauses levels of a queue, or lets them go on. Of a level that was paused before, who did so
 -- first stays on record.
--- keys: gate
+-- keys: gate wake
 -- args: levels pause by reason
--- include: _now
+-- include: _now _wake
 -- returns: {levels that were changed, levels that are paused now}
 local held = redis.call('HGET', gate, 'paused') or ''
 local told = cjson.encode({ by = by, reason = reason, since_ms = now_ms() })
@@ -24,4 +24,5 @@ if changed == '' then return { changed, now_held } end
 if now_held == '' then dropped[#dropped + 1] = 'paused' end
 if now_held ~= '' then redis.call('HSET', gate, 'paused', now_held, unpack(notes)) end
 if #dropped > 0 then redis.call('HDEL', gate, unpack(dropped)) end
+if pause ~= '1' then wake_all(0) end
 return { changed, now_held }

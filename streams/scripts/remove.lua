@@ -1,8 +1,8 @@
 -- Removes a job with all that is known of it, except while a consumer has it. The record goes
 -- last: a call that was broken off is carried on by the same call.
--- keys: critical high normal low delayed dead cancel counters job body history unique_key
+-- keys: critical high normal low delayed dead cancel events watchers counters job body history unique_key
 -- args: id unique
--- include: _levels _pending _leave
+-- include: _levels _events _pending _leave
 -- returns: 0 no record, 1 removed, 2 a consumer has it
 local UNKNOWN, REMOVED, RUNS = 0, 1, 2
 local known = redis.call('HMGET', job, 'state', 'priority', 'entry', 'dead_entry')
@@ -23,5 +23,6 @@ open_slot(unique_key, unique, id)
 redis.call('SREM', cancel, id)
 redis.call('DEL', history)
 redis.call('HINCRBY', counters, 'removed', 1)
+tell(job, id, 'removed', 'cancelled')
 redis.call('DEL', job)
 return REMOVED

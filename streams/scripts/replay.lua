@@ -2,15 +2,16 @@
 -- that says who did so. The rows bring the history back where it has expired beside the
 -- dead letter. `edited` names what the operator has changed: the payload (then `payload`
 -- is the new one), the attempts (not empty), the priority (`level` is always the new one).
--- keys: critical high normal low dead counters job history unique_key
+-- keys: critical high normal low dead events watchers counters job history unique_key
 -- args: dead_entry id level unique edited payload attempts by host cause | attempt
--- include: _levels _now _fields _history
+-- include: _levels _now _events _fields _history
 -- returns: {code, text}: 0 no such dead letter, 1 ready + entry, 2 the job is live + state, 3 its body was lost, 4 its unique slot is taken + holder
 local UNKNOWN, READY, LIVE, BODY_LOST, TAKEN = 0, 1, 2, 3, 4
 -- What a dead letter carries beside the body; none of it belongs into the new entry.
--- Nor do the counts of the run that died.
+-- Nor do the counts of the run that died, nor when it was to be begun.
 local OF_LETTER = {
   priority = true, entry = true, cause = true, died_ms = true, losses = true, history = true, snoozes = true,
+  expires_ms = true,
 }
 
 local letter = fields_of(dead, dead_entry)
@@ -57,4 +58,5 @@ redis.call('PERSIST', history)
 if unique ~= '' then redis.call('SET', unique_key, id) end
 redis.call('XDEL', dead, dead_entry)
 redis.call('HINCRBY', counters, 'replayed', 1)
+tell(job, id, 'replayed', 'ready')
 return { READY, entry }

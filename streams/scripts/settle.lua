@@ -1,9 +1,9 @@
 -- Ends deliveries. Each outcome is recorded together with the acknowledgement, or not at
 -- all, and only while the delivery is still this consumer's. New place first, old place
 -- last: should the server stop between two writes, a job is twice rather than never.
--- keys: critical high normal low delayed dead cancel counters stats | job history body unique_key
+-- keys: critical high normal low delayed dead cancel events watchers counters stats wake | job history body unique_key
 -- args: consumer lease_ms ended_ttl_ms dead_ttl_ms | level entry deliveries id kind unique outcome detail attempt delay_ms ran_ms
--- include: _levels _now _pending _fields _history _leave _bury _lose _runs _pass_oom
+-- include: _levels _now _events _pending _fields _history _leave _bury _lose _runs _wake _pass_oom
 -- flags: allow-oom
 -- returns: a code a row: 0 not yours any more, 1 recorded, 2 recorded by you before, 3 a twin
 local LOST, RECORDED, REPEATED, TWIN = 0, 1, 2, 3
@@ -77,10 +77,13 @@ local function complete(row)
   open_slot(row.unique_key, row.unique, row.id)
   if row.wanted then leave_for_good(row) else table.insert(leaving[row.level], row.entry) end
   count('completed')
+  tell(row.job, row.id, 'completed', 'completed')
   note_run('completed', row.ran_ms)
 end
 
-local function cancelled(row)
+-- Of a job that nobody has asked the end of, the record says why it ended.
+local function cancelled(row, cause)
+  if cause then redis.call('HSET', row.job, 'cause', cause) end
   redis.call('HSET', row.job, 'state', 'cancelled', 'id', row.id, 'kind', row.kind,
     'priority', LEVEL_NAMES[row.level], 'last_attempt', row.attempt, 'ended_ms', now,
     'entry', '', 'token', row.token)
@@ -89,6 +92,7 @@ local function cancelled(row)
   open_slot(row.unique_key, row.unique, row.id)
   leave_for_good(row)
   count('cancelled')
+  tell(row.job, row.id, 'cancelled', 'cancelled', cause and 'cause', cause)
 end
 
 local function buried(row, fields, cause)
@@ -124,6 +128,7 @@ local function postponed(row, how)
   redis.call('ZADD', delayed, due, row.id)
   leave(row.stream, row.entry)
   count(how)
+  tell(row.job, row.id, how, 'delayed', 'due_ms', string.format('%.0f', due))
   if how == 'retried' or how == 'crashed' then note_run('failed', row.ran_ms) end
 end
 
@@ -153,6 +158,7 @@ local function released(row)
   local owner = nobody_for(row.count)
   redis.call('XCLAIM', row.stream, GROUP, owner, 0, row.entry, 'IDLE', lease_ms, 'JUSTID')
   count('released')
+  tell(row.job, row.id, 'released', 'ready')
 end
 
 -- The record tells of another entry with this id, which lives or has ended: that one stands.
@@ -162,7 +168,7 @@ local function twin_ended(row, outcome)
     redis.call('XCLAIM', row.stream, GROUP, NOBODY, 0, row.entry, 'IDLE', lease_ms, 'JUSTID')
     return
   end
-  if outcome ~= 'completed' and outcome ~= 'cancelled' then
+  if outcome ~= 'completed' and outcome ~= 'cancelled' and outcome ~= 'expired' then
     local fields = fields_of(row.stream, row.entry)
     local cause = outcome == 'dead' and row.detail or 'it may not be tried again'
     bury(row, fields, fields and 'duplicate id: ' .. cause or 'body lost')
@@ -197,6 +203,9 @@ for i = 1, rows do
     elseif row.count.twin then twin_ended(row, outcome)
     elseif outcome == 'completed' then complete(row)
     elseif outcome == 'cancelled' then cancelled(row)
+    elseif outcome == 'expired' then
+      cancelled(row, 'expired')
+      count('expired')
     elseif outcome == 'retry' then postponed(row, 'retried')
     elseif outcome == 'parked' then postponed(row, 'parked')
     elseif outcome == 'snoozed' then postponed(row, 'snoozed')
@@ -211,5 +220,6 @@ for i = 1, rows do
 end
 leave_together()
 write_runs(now)
+if counts['released'] then wake_all(0) end
 for name, number in pairs(counts) do redis.call('HINCRBY', counters, name, number) end
 return answers

@@ -5,9 +5,9 @@
 -- happens. A job that is asked for beside the ticks comes with the last tick again.
 -- While the queue drains its ticks are left out.
 -- `overlap` 0: not while the last job of the schedule has not ended; that tick is left out.
--- keys: critical high normal low counters gate schedule last_job job unique_key
+-- keys: critical high normal low events watchers counters gate schedule last_job job unique_key
 -- args: version last_ms last_id tick_ms overlap attempts_default id level kind payload options
--- include: _levels _now _add
+-- include: _levels _now _events _add
 -- returns: {code, text}: 0 old plan, 1 ready + entry, 2 exists + id, 3 left out + id of the job that has not ended, 4 left out + id of the job that has its unique slot, 5 left out + who drains the queue, when and why
 local OLD_PLAN, READY, EXISTS, OVERLAP, TAKEN, CLOSED = 0, 1, 2, 3, 4, 5
 local ENDED = { completed = true, dead = true, cancelled = true }
@@ -22,7 +22,8 @@ if redis.call('EXISTS', job) == 1 then
   redis.call('HSET', schedule, 'last_ms', tick_ms, 'job', id)
   return { EXISTS, id }
 end
-local wish = wish_of(options)
+local now = now_ms()
+local wish = wish_of(options, now)
 local state = overlap == '0' and redis.call('HGET', last_job, 'state')
 local live = state and not ENDED[state]
 local holder = wish.unique and redis.call('GET', unique_key)
@@ -34,8 +35,9 @@ if live or holder or draining then
   return live and { OVERLAP, last_id } or { TAKEN, holder }
 end
 
-local entry = add(job, id, tonumber(level), kind, payload, wish, now_ms())
+local entry = add(job, id, tonumber(level), kind, payload, wish, now)
 take_slot(job, unique_key, id, wish)
+tell_of_new(job, id)
 redis.call('HSET', schedule, 'last_ms', tick_ms, 'job', id)
 redis.call('HINCRBY', schedule, 'fired', 1)
 redis.call('HINCRBY', counters, 'enqueued', 1)

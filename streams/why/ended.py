@@ -13,6 +13,17 @@ def explain_ended(facts: JobFacts) -> Explanation:
     match facts.state:
         case State.DEAD:
             return _dead(facts)
+        case State.CANCELLED if facts.cause == "expired":
+            return told(
+                facts,
+                State.CANCELLED,
+                Reason.EXPIRED,
+                "It was to be started by a certain time, and no worker was free until then: "
+                f"cancelled{_when(facts)}, without having run.",
+                _forgotten(facts),
+                advice="add workers, raise its priority, or give it more time",
+                more={"ended_at_ms": facts.ended_ms},
+            )
         case State.CANCELLED:
             ran = _by(facts) if facts.last_attempt.get("outcome") == "cancelled" else ""
             return told(

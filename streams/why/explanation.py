@@ -57,6 +57,8 @@ class Reason(StrEnum):
     """It is done."""
     CANCELLED = "cancelled"
     """Somebody did not want it any more."""
+    EXPIRED = "expired"
+    """Nobody had started it in time."""
     DEAD = "dead"
     """It ended without success."""
     UNKNOWN = "unknown"

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -102,6 +102,19 @@ async def test_jobs_come_together_and_each_has_its_own_result(
     assert sorted(n for each in calls.made for n in each) == list(range(25))
     [attempt] = (await jobs.get("7")).history
     assert (attempt["attempt"], attempt["outcome"]) == (1, "completed")
+
+
+async def test_a_job_that_has_expired_comes_into_no_batch(jobs: Producer, redis_url: str) -> None:
+    calls = Calls()
+    late = new_job(Cell(value=7), id="late", expires=datetime(2000, 1, 1, tzinfo=UTC))
+    await jobs.enqueue_many([late, *cells(2)])
+
+    async with working(redis_url, calls, size=2):
+        assert await results_of(jobs, ["0", "1"]) == [0, 1]
+        with pytest.raises(JobFailedError, match="ended as cancelled: expired"):
+            await jobs.result("late", timeout=SOON)
+
+    assert calls.made == [[0, 1]]
 
 
 async def test_a_batch_larger_than_the_slots_starts_when_every_slot_is_taken(

@@ -20,6 +20,7 @@ from consumers.registry import Registry
 from consumers.retry import RetryPolicy
 from consumers.threads import Threads
 from producers.payloads.base import Payload
+from streams.clock import ServerClock
 from streams.job import PAYLOAD_BYTES_MAX, Delivery, Token
 from streams.settle import RESULT_BYTES_MAX, Outcome, Verdict
 from tests.consumers.support.deliveries import delivery, entry
@@ -47,7 +48,9 @@ class Order(Payload):
 Handle = Callable[[Order, Context], Any]
 
 
-def execution(handle: Handle | None = None, limit: timedelta = HOUR) -> Execution:
+def execution(
+    handle: Handle | None = None, limit: timedelta = HOUR, clock: ServerClock | None = None
+) -> Execution:
     """An execution with one kind, whose handler calls *handle* and awaits what it returns."""
     registry = Registry()
 
@@ -57,8 +60,9 @@ def execution(handle: Handle | None = None, limit: timedelta = HOUR) -> Executio
 
     registry.add(Order, handler, timeout=limit)
     identity = Identity("box:1:ab", "box", "0.1.0")
+    places = Places(Threads(2))
     return Execution(
-        registry, identity, "work", RetryPolicy(), Places(Threads(2)), chance=lambda: 0
+        registry, identity, "work", RetryPolicy(), places, chance=lambda: 0, clock=clock
     )
 
 
@@ -298,6 +302,25 @@ async def started(handle: Handle) -> AsyncIterator[tuple[Running, list[Outcome |
         tasks.start_soon(execute)
         await anyio.wait_all_tasks_blocked()
         yield running, ended
+
+
+async def test_a_job_that_has_expired_is_not_run() -> None:
+    """By the server's clock: the worker's own may show anything."""
+    ran: list[int] = []
+    clock = ServerClock()
+    late = delivery("test.order", expires_ms=99)
+    worker = execution(lambda *_: ran.append(1), clock=clock)
+
+    clock.heard(1)
+    in_time = await worker.run(Running(late))
+    clock.heard(100)
+    outcome = await worker.run(Running(late))
+
+    assert in_time is not None
+    assert outcome is not None
+    assert (in_time.verdict, outcome.verdict) == (Verdict.COMPLETED, Verdict.EXPIRED)
+    assert row(outcome)["outcome"] == "expired"
+    assert ran == [1]
 
 
 STOPS = [(Stop.CANCELLED, Verdict.CANCELLED), (Stop.SHUTDOWN, Verdict.RELEASED)]

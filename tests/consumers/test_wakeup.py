@@ -2,11 +2,12 @@
 
 from redis.asyncio import Redis
 
-from streams.fetch import fetch, wait_for_one
+from streams.fetch import fetch
 from streams.groups import ensure_groups
 from streams.priority import LEVELS
 from streams.server import Server
 from tests.consumers.support.fleet import KEYS
+from tests.support.sleep import taken_in_sleep
 
 
 async def test_of_jobs_in_many_streams_one_is_taken_and_none_is_left_to_its_lease(
@@ -17,7 +18,7 @@ async def test_of_jobs_in_many_streams_one_is_taken_and_none_is_left_to_its_leas
     for level in LEVELS:
         await client.xadd(KEYS.stream(level), {"kind": level.value, "payload": "{}"})
 
-    first = await wait_for_one(client, KEYS, "one", block_ms=1)
+    first = await taken_in_sleep(client, KEYS, "one", block_ms=1)
     assert first is not None
     assert first.kind == "critical"
     others, *_ = await fetch(Server(client), KEYS, "two", slots=10, served=0)

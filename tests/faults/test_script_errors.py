@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from streams.dead import purge
+from streams.hurry import hurry
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.priority import Priority
 from streams.progress import note_progress
@@ -196,6 +197,12 @@ async def promote_without_body(queue: QueueUnderTest) -> Call:
     return queue.promote
 
 
+async def promote_expired(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", delay_ms=60_000, unique="u", expires_ms=1))
+    await queue.make_due("a")
+    return queue.promote
+
+
 async def cancel_ready(queue: QueueUnderTest) -> Call:
     await queue.add(job(id="a", unique="u"))
     return lambda: queue.cancel("a")
@@ -215,6 +222,11 @@ async def cancel_running(queue: QueueUnderTest) -> Call:
 async def reprioritise_ready(queue: QueueUnderTest) -> Call:
     await queue.add(job(id="a", unique="u"))
     return lambda: queue.reprioritise("a", Priority.HIGH)
+
+
+async def hurry_ready(queue: QueueUnderTest) -> Call:
+    await queue.add(job(id="a", unique="u"))
+    return lambda: hurry(queue.server, queue.keys, [("a", Priority.HIGH)])
 
 
 async def reprioritise_delayed(queue: QueueUnderTest) -> Call:
@@ -289,6 +301,7 @@ SCENES: list[Scene] = [
     say_progress,
     promote_due,
     promote_without_body,
+    promote_expired,
     cancel_ready,
     cancel_delayed,
     cancel_running,
@@ -299,6 +312,8 @@ SCENES: list[Scene] = [
     remove_ready,
     remove_delayed,
     remove_dead,
+    hurry_ready,
+    hurry_ready,
     replay_dead,
     purge_dead,
     retire_consumer,

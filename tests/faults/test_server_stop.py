@@ -1,11 +1,14 @@
 """SIGTERM while the worker sleeps in a blocked read: it is woken, and takes nothing along."""
 
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import anyio
 from redis.asyncio import Redis
 
 from producers.client import Producer
+from streams.lane import Lane
 from streams.wakeup import Sleeper
 from tests.consumers.support.fleet import Fleet, report, until_idle
 from tests.consumers.support.kinds import Note
@@ -19,6 +22,12 @@ from tests.support.waiting import wait_until
 LONG_MS = 60_000
 
 
+@asynccontextmanager
+async def read_lane(url: str) -> AsyncGenerator[Lane]:
+    async with Redis.from_url(url) as client, Lane.open(client, reply_timeout_s=60) as lane:
+        yield lane
+
+
 async def blocked(client: Redis) -> bool:
     clients = await client.client_list()
     return any("b" in each["flags"] for each in clients)
@@ -28,7 +37,10 @@ async def test_a_blocked_read_is_woken_and_has_taken_nothing(client: Redis, redi
     queue = QueueUnderTest(client)
     await queue.open()
     woken: list[object] = []
-    async with Redis.from_url(redis_url) as reader:
+    async with (
+        Redis.from_url(redis_url) as reading,
+        Lane.open(reading, reply_timeout_s=60) as reader,
+    ):
         sleeper = Sleeper(reader, client, queue.keys, "one")
 
         async def sleep() -> None:
@@ -46,7 +58,10 @@ async def test_a_blocked_read_is_woken_and_has_taken_nothing(client: Redis, redi
 async def test_waking_nobody_does_nothing(client: Redis, redis_url: str) -> None:
     queue = QueueUnderTest(client)
     await queue.open()
-    async with Redis.from_url(redis_url) as reader:
+    async with (
+        Redis.from_url(redis_url) as reading,
+        Lane.open(reading, reply_timeout_s=60) as reader,
+    ):
         sleeper = Sleeper(reader, client, queue.keys, "one")
         await sleeper.wake()
         assert await sleeper.sleep(block_ms=1) is None
@@ -57,7 +72,10 @@ async def test_who_is_woken_takes_a_job_that_was_quicker(client: Redis, redis_ur
     queue = QueueUnderTest(client)
     await queue.open()
     taken: list[str] = []
-    async with Redis.from_url(redis_url) as reader:
+    async with (
+        Redis.from_url(redis_url) as reading,
+        Lane.open(reading, reply_timeout_s=60) as reader,
+    ):
         sleeper = Sleeper(reader, client, queue.keys, "one")
 
         async def sleep() -> None:

@@ -138,6 +138,7 @@ class Machine(RuleBasedStateMachine):
     def accept(self, job: NewJob) -> None:
         [answer] = self.real.add(job)
         life = Life(job.id, job.priority.level, job.kind, job.payload.decode(), job.unique or "")
+        life.expires = job.expires_ms > 0
         before = self.world.lives.get(job.id)
         expected = self.world.accepts(life)
         if expected == "closed":
@@ -146,12 +147,23 @@ class Machine(RuleBasedStateMachine):
             exists = before is not None and before.has_record
             wanted = Acceptance.EXISTS if exists else Acceptance.UNIQUE_TAKEN
             assert (answer.acceptance, answer.id) == (wanted, expected)
+            assert answer.raised is self.hurried(expected, job.priority.level)
         elif job.delay_ms:
             assert answer.acceptance is Acceptance.DELAYED
             life.state = DELAYED
         else:
             assert answer.acceptance is Acceptance.READY
             life.entry = self.last_entry(life.level)
+
+    def hurried(self, name: str, level: int) -> bool:
+        """Somebody has asked for a job that is there; True where that made it more urgent."""
+        life = self.world.lives.get(name)
+        if life is None or level >= life.level:
+            return False
+        moved = self.world.reprioritises(name, level) == "moved"
+        if moved and life.state == IN_STREAM:
+            life.entry = self.last_entry(level)
+        return moved
 
     def last_entry(self, level: int) -> str:
         return str(self.real.raw.xrevrange(self.real.stream(level), count=1)[0][0])
@@ -213,6 +225,7 @@ def enqueue(machine: Machine) -> None:
             unique=unique or None,
             priority=machine.pick(LEVELS, "level"),
             delay_ms=HOUR_MS if machine.flip("later") else 0,
+            expires_ms=1 if machine.flip("expires") else 0,
         )
     )
 
@@ -418,7 +431,8 @@ def abandon(machine: Machine) -> None:
 def promote(machine: Machine) -> None:
     delayed = sorted(machine.world.some(DELAYED), key=lambda life: life.id)
     due = machine.some_of(delayed, "due")
-    before = {life.id: life.level for life in due if not life.body_gone}
+    late = machine.world.is_late
+    before = {life.id: life.level for life in due if not (life.body_gone or late(life))}
 
     assert machine.real.promote(*(life.id for life in due)) == len(before)
 

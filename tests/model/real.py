@@ -276,7 +276,7 @@ class Real:
                 if name.startswith(start)
             }
 
-        found.pop("stats", None)
+        found.pop("stats", None)  # how long runs took, of which the model knows nothing
         gate = _pairs(found.pop("gate", []))
         held = Held(
             entries={},
@@ -302,6 +302,9 @@ class Real:
         assert gate.keys() <= {"paused", "draining", *(f"pause:{level}" for level in held.paused)}
         for level, priority in enumerate(LEVELS, start=1):
             held.entries |= _entries(level, *found.pop(priority.value, [[], []]))
+        # News and figures: where a job is does not depend on them.
+        for name in ("wake", "stats"):
+            found.pop(name, None)
         assert not found, f"nobody knows what these are: {sorted(found)}"
         return held
 

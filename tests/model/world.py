@@ -62,6 +62,8 @@ class Life:
     """What the entry says; behind the record while the job stays where it is."""
     released: int = 0
     snoozes: int = 0
+    expires: bool = False
+    """It was to be begun before a moment that has passed."""
     progress: str = ""
     replays: int = 0
     history: list[Said] = field(default_factory=list)
@@ -257,6 +259,7 @@ class World:
             not in {
                 Verdict.COMPLETED,
                 Verdict.CANCELLED,
+                Verdict.EXPIRED,
             }
         ):
             life.kind = ""  # nothing has ever written it down
@@ -265,6 +268,9 @@ class World:
             life.last = ending.said
             life.result = ending.detail if verdict is Verdict.COMPLETED else life.result
             self._end(life, verdict.value)
+        elif verdict is Verdict.EXPIRED:
+            life.last = ending.said
+            self._expire(life)
         elif verdict is Verdict.DEAD or lost_body:
             cause = "body lost" if lost_body else ending.detail
             if verdict is Verdict.CRASHED:
@@ -297,6 +303,11 @@ class World:
         if life.unique and self.slots.get(life.unique) == life.id:
             del self.slots[life.unique]
         self.count(state)
+
+    def _expire(self, life: Life) -> None:
+        life.cause = "expired"
+        self._end(life, CANCELLED)
+        self.count("expired")
 
     def _bury(self, life: Life, cause: str, said: Said | None, *, has_body: bool) -> None:
         letter = Letter(
@@ -385,9 +396,17 @@ class World:
         if life.body_gone:
             self._bury(life, "body lost", None, has_body=False)
             return
+        if self.is_late(life):
+            self._expire(life)
+            return
         life.leaves(IN_STREAM)
         life.entry = entry
         self.count("promoted")
+
+    @staticmethod
+    def is_late(life: Life) -> bool:
+        """Its expiry is over, and no attempt has come to anything so far."""
+        return life.expires and life.attempt == 1 and not life.snoozes
 
     # What operators do.
 
@@ -414,7 +433,7 @@ class World:
         ended = asked = 0
         for life in here:
             if life.runs:
-                if running:
+                if running and not life.body_gone:
                     self.wanted.add(life.id)
                     asked += 1
             elif life.state == DELAYED or not life.body_gone:

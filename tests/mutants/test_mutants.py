@@ -109,9 +109,7 @@ def test_an_explanation_fits_one_line_of_one_script() -> None:
 def test_a_fence_that_is_left_out_is_noticed(redis_url: str, tmp_path: Path) -> None:
     """In a process of its own, because a mutant stays in place until the end of it."""
     [unfenced] = [
-        mutant
-        for mutant in mutants_of("_pending")
-        if "row[4] ~= tonumber(deliveries)" in mutant.now
+        mutant for mutant in mutants_of("settle") if "count ~= tonumber(deliveries)" in mutant.now
     ]
     said = tmp_path / "said"
     pid = os.fork()

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from producers.client import BatchReport, Producer, _chunks
-from producers.errors import JobFailedError
+from producers.batch import BatchReport, chunks
+from producers.client import Producer
+from producers.errors import AnswerLostError, JobFailedError
 from producers.order import new_job
 from producers.payloads.base import Payload
 from streams.cancel import Cancellation
@@ -80,8 +80,9 @@ async def test_a_call_whose_answer_was_lost_may_be_repeated(
         producer = Producer(Server(client), queue.keys.queue)
         await producer.enqueue(Echo(), id="warm-up")
         proxy.set(Mode.DROP_REPLIES)
-        with pytest.raises(RedisTimeoutError):
+        with pytest.raises(AnswerLostError, match="the job 'a' may be in the queue") as lost:
             await producer.enqueue(Echo(), id="a")
+        assert lost.value.job_ids == ("a",)
         proxy.set(Mode.RELAY)
 
         answer = await producer.enqueue(Echo(), id="a")
@@ -140,13 +141,13 @@ SIZES = st.lists(
 def test_calls_are_bounded_by_number_and_bytes_and_lose_nothing(sizes: list[int]) -> None:
     sent = [NewJob(kind="a", payload=bytes(size), id=str(n)) for n, size in enumerate(sizes)]
 
-    chunks = list(_chunks(iter(sent)))
+    calls = list(chunks(iter(sent)))
 
-    assert [job for chunk in chunks for job in chunk] == sent
-    for chunk in chunks:
-        assert 1 <= len(chunk) <= BATCH_MAX
-        assert sum(len(job.payload) for job in chunk) <= BATCH_BYTES_MAX
-    for one, following in pairwise(chunks):
+    assert [job for call in calls for job in call] == sent
+    for call in calls:
+        assert 1 <= len(call) <= BATCH_MAX
+        assert sum(len(job.payload) for job in call) <= BATCH_BYTES_MAX
+    for one, following in pairwise(calls):
         one_more = sum(len(job.payload) for job in [*one, following[0]])
         assert len(one) == BATCH_MAX or one_more > BATCH_BYTES_MAX
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.order import Options, new_job
+from producers.order import LevelName, Options, new_job
 from producers.payloads.base import Payload
+from streams.backoff import Backoff
 from streams.errors import InvalidJobError
 from streams.job import ATTEMPTS_DEFAULT, NewJob
 from streams.priority import LEVELS, Priority
@@ -39,7 +40,9 @@ def test_every_option_reaches_the_job() -> None:
         id="a",
         priority="high",
         delay=timedelta(seconds=1.5),
+        expires=timedelta(minutes=2),
         attempts=7,
+        backoff=Backoff(first=timedelta(seconds=1)),
         timeout=timedelta(minutes=1),
         unique="slot",
         unique_ttl=timedelta(hours=1),
@@ -53,7 +56,9 @@ def test_every_option_reaches_the_job() -> None:
         id="a",
         priority=Priority.HIGH,
         delay_ms=1500,
+        expires_in_ms=120_000,
         attempts_max=7,
+        backoff=Backoff(timedelta(seconds=1), 2.0, timedelta(minutes=10), 0.5),
         timeout_ms=60_000,
         unique="slot",
         unique_ttl_ms=3_600_000,
@@ -64,13 +69,13 @@ def test_every_option_reaches_the_job() -> None:
 
 def test_the_options_of_this_test_are_all_there_are() -> None:
     assert set(Options.__annotations__) == {
-        *("id", "priority", "delay", "run_at", "attempts", "timeout"),
+        *("id", "priority", "delay", "run_at", "expires", "attempts", "backoff", "timeout"),
         *("unique", "unique_ttl", "meta", "traceparent"),
     }
 
 
 @pytest.mark.parametrize("priority", [*LEVELS, "urgent", 0, 255])
-def test_a_priority_may_be_named_in_any_way(priority: Priority | str | int) -> None:
+def test_a_priority_may_be_named_in_any_way(priority: Priority | LevelName | int) -> None:
     assert new_job(Greeting(), priority=priority).priority is Priority.of(priority)
 
 
@@ -98,12 +103,40 @@ def test_a_moment_without_a_zone_is_refused_with_the_way_to_make_one() -> None:
 
 
 def test_a_moment_before_all_clocks_means_now() -> None:
-    assert new_job(Greeting(), run_at=datetime(1900, 1, 1, tzinfo=UTC)).due_ms == 0
+    """The first moment of the clock, because none at all is another thing."""
+    assert new_job(Greeting(), run_at=datetime(1900, 1, 1, tzinfo=UTC)).due_ms == 1
+
+
+def test_an_expiry_is_a_time_or_a_moment() -> None:
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+
+    for expires, expected in (
+        (timedelta(seconds=1.5), (1500, 0)),
+        (timedelta(microseconds=1), (1, 0)),
+        (moment, (0, round(moment.timestamp() * 1000))),
+    ):
+        job = new_job(Greeting(), expires=expires)
+        assert (job.expires_in_ms, job.expires_ms) == expected
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"expires": timedelta(0)}, "expires is a time from the job's arrival on, got 0:00:00"),
+        ({"expires": timedelta(seconds=-1)}, "expires is a time from the job's arrival on"),
+        ({"expires": timedelta.max}, "expires_in_ms is 0 to"),
+        ({"expires": datetime(2030, 1, 1)}, "expires needs a time zone"),  # noqa: DTZ001
+        (
+            {"expires": timedelta(minutes=1), "delay": timedelta(minutes=1)},
+            "expires_in_ms is 60000 and delay_ms 60000: .* would never run",
+        ),
+        (
+            {
+                "expires": datetime(2030, 1, 1, tzinfo=UTC),
+                "run_at": datetime(2030, 1, 2, tzinfo=UTC),
+            },
+            "would never run",
+        ),
         ({"delay": timedelta(seconds=-1)}, "delay_ms is 0 to"),
         ({"unique_ttl": timedelta(seconds=-1)}, "unique_ttl_ms is 0 to"),
         ({"timeout": timedelta(0)}, "timeout_ms is 1 to .*, got 0"),

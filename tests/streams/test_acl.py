@@ -17,7 +17,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, ResponseError
 
+from producers.following import Following
 from streams.acl import (
+    CACHE_SCRIPTS,
     ROLES,
     Role,
     cache_rules,
@@ -28,14 +30,15 @@ from streams.acl import (
     set_user,
 )
 from streams.audit.audit import audit
-from streams.cache import RedisCache
+from streams.cache import Order, RedisCache
 from streams.cancel import Cancellation
 from streams.connection import open_blocking_client
 from streams.dead import count_letters, purge
+from streams.delayed import FROM_THE_FIRST, hear_of_soon
 from streams.doctor.diagnose import diagnose
 from streams.embedded import EmbeddedServer
 from streams.errors import InvalidJobError, SettingsError
-from streams.fetch import wait_for_one
+from streams.events import tell_started
 from streams.inspection import inspect_queue
 from streams.jobs import peek_state
 from streams.keys import GROUP, Keys
@@ -52,6 +55,8 @@ from streams.why.explain import why
 from streams.workers import retire
 from tests.support.queues import QueueUnderTest, job, row
 from tests.support.servers import connect
+from tests.support.sleep import taken_in_sleep
+from tests.support.waiting import TIMEOUT_S
 
 PASSWORD = "hunter2"  # noqa: S105 - of users that live as long as a test
 SHA256 = hashlib.sha256(PASSWORD.encode()).hexdigest()
@@ -129,6 +134,35 @@ async def test_a_producer_enqueues_follows_and_cancels(users: Users) -> None:
     assert cancelled == [Cancellation.CANCELLED, Cancellation.CANCELLED, Cancellation.ASKED]
     assert (await producer.look("taken")).state is State.RUNNING
     assert await peek_state(producer.server, producer.keys, "later") == (State.CANCELLED, b"")
+
+
+@pytest.mark.parametrize("role", ["producer", "operator"])
+async def test_a_producer_and_an_operator_hear_of_jobs(users: Users, role: str) -> None:
+    queue = users.as_role(role)
+    await users.admin.open()
+    following = Following(queue.server, queue.keys)
+    await users.as_role("producer").add(job(id="a"))
+    events = following.events(["a"])
+
+    with anyio.fail_after(TIMEOUT_S):
+        heard = [await anext(events)]
+        consumer = users.as_role("consumer")
+        delivery = await consumer.fetch_one()
+        await tell_started(consumer.server, consumer.keys, [delivery])
+        await consumer.settle(delivery, Verdict.COMPLETED, detail=b"1")
+        heard += [each async for each in events]
+
+    assert [each.happening.value for each in heard] == ["seen", "started", "completed"]
+    await following.close()
+
+
+async def test_a_worker_hears_of_jobs_that_are_due_soon(users: Users) -> None:
+    await users.as_role("producer").add(job(delay_ms=400))
+    consumer = users.as_role("consumer")
+
+    soon = await hear_of_soon(consumer.client, consumer.keys, FROM_THE_FIRST, block_ms=1)
+
+    assert soon.due_in_ms == 400
 
 
 @pytest.mark.parametrize("role", ["producer", "operator"])
@@ -228,7 +262,7 @@ async def test_a_consumer_buries_what_lost_its_body_and_promotes(users: Users) -
 
     assert len((await consumer.claim("second")).dead) == 1
     assert (await consumer.promote())[0] == 1
-    assert await wait_for_one(consumer.client, consumer.keys, "third", block_ms=1000)
+    assert await taken_in_sleep(consumer.client, consumer.keys, "third", block_ms=1000)
 
 
 async def test_an_observer_sees_everything_and_may_run_the_doctor(users: Users) -> None:
@@ -290,6 +324,14 @@ async def test_who_may_keep_tiles_keeps_tiles(users: Users) -> None:
     assert await RedisCache(users.clients["producer"]).get_many(["millstream:tile:a"]) == [b"png"]
     with pytest.raises(NoPermissionError):
         await RedisCache(users.clients["observer"]).get("millstream:tile:a")
+
+
+async def test_who_may_keep_tiles_keeps_results_of_which_the_newest_stands(users: Users) -> None:
+    cache = RedisCache(users.clients["consumer"])
+
+    assert await cache.put_newest("gradient:a", b"{}", timedelta(days=30), Order(2, 1))
+    assert not await cache.put_newest("gradient:a", b"[]", timedelta(days=30), Order(1, 9))
+    assert await cache.get("gradient:a") == b"{}"
 
 
 #: What nobody needs: each would destroy, read or take over more than its own work.
@@ -469,7 +511,8 @@ def test_every_script_belongs_to_a_role() -> None:
     names = {f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name.endswith(".lua")}
     public = {name for name in names if not name.startswith("_")}
 
-    assert public == {script for role in ROLES.values() for script in role.scripts}
+    of_roles = {script for role in ROLES.values() for script in role.scripts}
+    assert public == of_roles | set(CACHE_SCRIPTS)
 
 
 def test_patterns_cover_exactly_the_keys_of_a_queue() -> None:

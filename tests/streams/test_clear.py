@@ -129,6 +129,17 @@ async def test_of_two_entries_with_one_id_the_record_tells_of_its_own(
     assert (await queue.fetch_one()).token.level == Priority.HIGH.level
 
 
+async def test_a_running_job_whose_entry_was_deleted_is_left_alone(queue: QueueUnderTest) -> None:
+    """Nothing says any more which job it is."""
+    await queue.add(job(id="a"))
+    held = await queue.fetch_one()
+    await queue.client.xdel(queue.stream(held.token), held.token.entry)
+
+    assert (await cleared(queue, State.RUNNING))[-1] == Cleared(left=1)
+
+    assert await queue.client.exists(queue.keys.cancel) == 0
+
+
 async def test_only_what_can_be_ended_is_cleared(queue: QueueUnderTest) -> None:
     with pytest.raises(ValueError, match="ready, delayed or running"):
         await cleared(queue, State.DEAD)

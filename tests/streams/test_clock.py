@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.clock import FIRST_PART, PARTS, Clock, ClockGuard, Sighting
+from streams.clock import FIRST_PART, PARTS, Clock, ClockGuard, ServerClock, Sighting
 
 LEASE_MS = 9_000
 THIRD_MS = LEASE_MS // PARTS
@@ -147,3 +147,16 @@ def test_a_worker_that_was_frozen_sees_no_jump() -> None:
     assert both.look(3600) is Clock.STEADY
     assert both.look(back_s=3600) is Clock.STEADY
     assert both.look() is Clock.STEADY
+
+
+def test_between_two_answers_the_servers_clock_goes_like_the_own_one() -> None:
+    elapsed = [500.0]
+    clock = ServerClock(lambda: elapsed[0])
+    assert clock.now_ms() == 0
+
+    clock.heard(START_MS)
+    elapsed[0] += 1.5
+    assert clock.now_ms() == START_MS + 1500
+
+    clock.heard(START_MS - 3_600_000)
+    assert clock.now_ms() == START_MS - 3_600_000

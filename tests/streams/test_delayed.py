@@ -1,9 +1,18 @@
 """Jobs that wait for their time, and its coming."""
 
+from typing import Any
+
 import anyio
 import pytest
 
-from streams.delayed import _PROMOTE, PROMOTE_MAX, _row
+from streams.delayed import (
+    _PROMOTE,
+    FROM_THE_FIRST,
+    PROMOTE_MAX,
+    Soon,
+    _row,
+    hear_of_soon,
+)
 from streams.priority import LEVELS, Priority
 from streams.settle import Verdict
 from streams.state import State
@@ -101,9 +110,12 @@ async def test_racing_promoters_move_each_job_once(queue: QueueUnderTest) -> Non
 async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTest) -> None:
     """Another worker was faster, or a canceller, or the job was put off."""
     await queue.add(*(job(id=name, delay_ms=60_000) for name in ("later", "due", "empty")))
-    await queue.make_due("due", "empty")
+    await queue.add(*(job(id=name, delay_ms=60_000, expires_ms=1) for name in ("late", "ended")))
+    await queue.cancel("ended")
+    await queue.client.zadd(queue.keys.delayed, {"ended": 1})  # as a broken call leaves it
+    await queue.make_due("due", "empty", "late")
     await queue.client.delete(queue.keys.body("empty"))
-    keys, names = queue.keys, ["later", "nobody", "due", "due", "empty"]
+    keys, names = queue.keys, ["later", "nobody", "due", "due", "empty", "late", "ended"]
 
     codes = await queue.server.run(
         _PROMOTE,
@@ -111,13 +123,15 @@ async def test_what_has_changed_since_the_look_is_left_alone(queue: QueueUnderTe
             **keys.streams,
             "delayed": keys.delayed,
             "dead": keys.dead,
+            "events": keys.events,
+            "watchers": keys.watchers,
             "counters": keys.counters,
         },
-        args={"dead_ttl_ms": RETENTION.dead_ttl_ms},
+        args={"ended_ttl_ms": RETENTION.ended_ttl_ms, "dead_ttl_ms": RETENTION.dead_ttl_ms},
         rows=[_row(keys, name, "") for name in names],
     )
 
-    assert codes == [0, 0, 1, 0, 2]
+    assert codes == [0, 0, 1, 0, 2, 3, 3]
     assert len(await queue.entries()) == 1
     assert (await queue.look("later")).state is State.DELAYED
     assert await queue.client.exists(keys.job("nobody")) == 0
@@ -205,3 +219,50 @@ async def test_a_delayed_job_whose_record_is_gone_runs_and_gets_a_record_again(
     assert (await queue.record("a"))["id"] == "a"
     assert (await queue.cancel("a")).name == "CANCELLED"
     assert await queue.entries() == []
+
+
+async def wakes(queue: QueueUnderTest) -> list[int]:
+    """In how many milliseconds something is due, as those who sleep are told."""
+    found: Any = await queue.client.xrange(queue.keys.wake)
+    return [int(fields[b"due_in_ms"]) for _, fields in found]
+
+
+async def test_who_sleeps_is_told_of_a_job_that_is_due_before_anybody_would_look(
+    queue: QueueUnderTest,
+) -> None:
+    async def soon() -> Soon:
+        return await hear_of_soon(queue.client, queue.keys, FROM_THE_FIRST, block_ms=15_000)
+
+    async with anyio.create_task_group() as tasks:
+        heard: list[Soon] = []
+
+        async def listen() -> None:
+            heard.append(await soon())
+
+        tasks.start_soon(listen)
+        tasks.start_soon(listen)
+        await queue.add(job(delay_ms=60_000), job(delay_ms=700), job(delay_ms=300))
+
+    assert [each.due_in_ms for each in heard] == [300, 300]
+    again = await hear_of_soon(queue.client, queue.keys, heard[0].heard, block_ms=1)
+    assert again == Soon(heard[0].heard, None)
+
+
+async def test_nobody_is_woken_for_a_job_that_is_not_the_next_or_not_soon(
+    queue: QueueUnderTest,
+) -> None:
+    await queue.add(job(delay_ms=60_000))
+    assert await wakes(queue) == []
+    await queue.add(job(delay_ms=900))
+    assert await wakes(queue) == [900]
+
+    await queue.add(job(delay_ms=1_400), job(delay_ms=0))
+
+    assert await wakes(queue) == [900]
+
+
+async def test_of_what_wakes_one_entry_is_kept(queue: QueueUnderTest) -> None:
+    for delay_ms in (1_500, 1_000, 500, 100):
+        await queue.add(job(delay_ms=delay_ms))
+
+    assert await wakes(queue) == [100]

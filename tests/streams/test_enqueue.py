@@ -1,5 +1,6 @@
 """Handing jobs in: once each, whatever is repeated."""
 
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 from redis.asyncio import Redis
 
+from streams.backoff import FACTOR_MAX, WAIT_MAX, Backoff
 from streams.enqueue import BATCH_MAX, Acceptance, Enqueued, enqueue
 from streams.job import ATTEMPTS_DEFAULT, MS_MAX, NewJob
 from streams.priority import LEVELS, Priority
@@ -48,6 +50,8 @@ async def test_what_is_sent_is_what_arrives(queue: QueueUnderTest) -> None:
         id="id!~{}",
         payload=b'\x00\xff"',
         attempts_max=7,
+        backoff=Backoff(timedelta(seconds=60), 3.0, timedelta(minutes=9), 0.25),
+        expires_ms=2**52,
         timeout_ms=1234,
         unique="slot",
         meta={"tenant": "ä", "deep": [1, {"a": None}]},
@@ -62,8 +66,14 @@ async def test_what_is_sent_is_what_arrives(queue: QueueUnderTest) -> None:
     assert (delivery.attempt, delivery.attempts_max, delivery.timeout_ms) == (1, 7, 1234)
     assert (delivery.unique, delivery.meta) == (sent.unique, sent.meta)
     assert (delivery.traceparent, delivery.epoch, delivery.flaw) == (sent.traceparent, 0, "")
-    assert delivery.schema_version == 4
+    assert (delivery.schema_version, delivery.expires_ms) == (4, 2**52)
+    assert delivery.backoff == sent.backoff
     assert 0 <= int(delivery.token.entry.partition("-")[0]) - delivery.enqueued_ms < 1000
+
+
+def whole_ms(span: timedelta) -> timedelta:
+    """As an entry says it."""
+    return timedelta(milliseconds=span // timedelta(milliseconds=1))
 
 
 JSON_VALUES: st.SearchStrategy[JsonValue] = st.recursive(
@@ -78,6 +88,15 @@ JOBS: st.SearchStrategy[NewJob] = st.builds(
     id=st.from_regex(r"[!-~]{1,200}", fullmatch=True),
     priority=st.sampled_from(LEVELS),
     attempts_max=st.integers(1, 1000),
+    expires_in_ms=st.integers(0, MS_MAX),
+    backoff=st.none()
+    | st.builds(
+        Backoff,
+        first=st.timedeltas(timedelta(0), WAIT_MAX).map(whole_ms),
+        factor=st.floats(1, FACTOR_MAX),
+        cap=st.timedeltas(timedelta(0), WAIT_MAX).map(whole_ms),
+        jitter=st.floats(0, 1),
+    ),
     timeout_ms=st.none() | st.integers(1, MS_MAX),
     unique=st.none() | st.from_regex(r"[!-~]{1,512}", fullmatch=True),
     unique_ttl_ms=st.integers(0, MS_MAX),
@@ -105,6 +124,8 @@ async def test_a_job_that_may_be_sent_arrives_without_a_flaw(
     assert (delivery.attempts_max, delivery.timeout_ms) == (sent.attempts_max, sent.timeout_ms)
     assert (delivery.unique, delivery.traceparent) == (sent.unique or "", sent.traceparent or "")
     assert delivery.meta == (sent.meta or {})
+    assert delivery.backoff == sent.backoff
+    assert (delivery.expires_ms > 0) is (sent.expires_in_ms > 0)
     assert (await queue.look(sent.id)).state is State.RUNNING
 
 
@@ -113,7 +134,7 @@ async def test_the_same_id_is_one_job(queue: QueueUnderTest, first: dict[str, An
     await queue.add(job(id="a", payload=b"1", **first))
     before = await queue.contents()
 
-    again = await queue.add(job(id="a", payload=b"2", priority=Priority.HIGH))
+    again = await queue.add(job(id="a", payload=b"2"))
 
     assert said(again) == [("a", EXISTS)]
     assert await queue.contents() == before
@@ -223,7 +244,14 @@ async def test_a_job_for_later_waits_beside_the_streams(queue: QueueUnderTest) -
 
 
 async def test_a_moment_that_has_passed_means_now(queue: QueueUnderTest) -> None:
-    assert said(await queue.add(job(id="a", due_ms=1))) == [("a", READY)]
+    """And the answer says so."""
+    [passed, plain, later] = await queue.add(
+        job(id="a", due_ms=1), job(id="b"), job(id="c", delay_ms=60_000)
+    )
+
+    assert (passed.acceptance, passed.was_due) == (READY, True)
+    assert not plain.was_due
+    assert not later.was_due
 
 
 async def test_the_farthest_moment_that_is_allowed_can_be_looked_at(queue: QueueUnderTest) -> None:

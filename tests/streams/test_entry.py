@@ -1,6 +1,7 @@
 """Entries that anybody may have written."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from streams.backoff import Backoff
 from streams.entry import decode_entry, derived_id
 from streams.job import (
     ATTEMPTS_DEFAULT,
@@ -74,6 +76,30 @@ def test_every_documented_field_is_read() -> None:
     assert (delivery.attempt, delivery.epoch, delivery.flaw) == (2, 9, "")
 
 
+def test_an_expiry_and_a_backoff_are_read_and_what_a_backoff_leaves_out_has_its_default() -> None:
+    delivery = sent(expires_ms=b"99", backoff=b'{"first_ms":60000,"jitter":1}')
+
+    assert (delivery.expires_ms, delivery.flaw) == (99, "")
+    assert delivery.backoff == Backoff(first=timedelta(minutes=1), jitter=1.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "moment", "is_late"),
+    [
+        ({}, 10**15, False),
+        ({"expires_ms": b"99"}, 98, False),
+        ({"expires_ms": b"99"}, 99, True),
+        ({"expires_ms": b"99", "attempt": b"2"}, 100, False),
+        ({"expires_ms": b"99", "snoozes": b"1"}, 100, False),
+        ({"expires_ms": b"99", "losses": b"1"}, 100, True),
+    ],
+)
+def test_a_job_expires_until_its_first_attempt_has_come_to_something(
+    fields: dict[str, bytes], moment: int, is_late: object
+) -> None:
+    assert sent(**fields).is_expired(moment) is is_late
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -96,6 +122,17 @@ def test_every_documented_field_is_read() -> None:
         ({"schema_version": b"0"}, "schema_version: must be a whole number from 1 to 1000000"),
         ({"schema_version": b"two"}, "schema_version: must be a whole number"),
         ({"timeout_ms": b"soon"}, "timeout_ms: must be a whole number"),
+        ({"expires_ms": b"soon"}, "expires_ms: must be a whole number"),
+        ({"backoff": b"{"}, "backoff: a backoff is a JSON object"),
+        ({"backoff": b"[1]"}, "backoff: a backoff is a JSON object with some of first_ms"),
+        ({"backoff": b'{"last_ms":1}'}, "backoff: a backoff is a JSON object with some of"),
+        ({"backoff": b'{"first_ms":"1"}'}, "first_ms of a backoff is a number, got '1'"),
+        ({"backoff": b'{"factor":true}'}, "factor of a backoff is a number, got True"),
+        ({"backoff": b'{"factor":0.5}'}, "factor of a backoff is 1 to 1000, got 0.5"),
+        ({"backoff": b'{"jitter":2}'}, "jitter of a backoff is 0 to 1, got 2"),
+        ({"backoff": b'{"cap_ms":1e300}'}, "cap of a backoff is 0 to 30 days"),
+        ({"backoff": b'{"first_ms":-1e300}'}, "first of a backoff is 0 to 30 days"),
+        ({"backoff": b" " * 201}, "backoff: a backoff may have 200 bytes, got 201"),
         ({"epoch": b"1e3"}, "epoch: must be a whole number"),
         ({"enqueued_ms": b"9" * 17}, "enqueued_ms: must be a whole number"),
         ({"meta": b"{"}, "meta: not JSON"),

@@ -6,13 +6,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
-from streams.fetch import FETCH_MAX, GUARANTEE_WINDOW, fetch, wait_for_one
+from streams.fetch import FETCH_MAX, GUARANTEE_WINDOW, fetch
 from streams.job import Delivery
 from streams.keys import GROUP, NOBODY
 from streams.priority import LEVELS, Priority
 from streams.settle import Verdict
 from streams.trouble import is_group_lost
 from tests.support.queues import QueueUnderTest, job
+from tests.support.sleep import taken_in_sleep
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.leaves_jobs
@@ -298,7 +299,7 @@ async def test_an_idle_consumer_is_woken_by_a_job_of_any_level(queue: QueueUnder
         woken: list[Delivery | None] = []
 
         async def wait(got: list[Delivery | None] = woken) -> None:
-            got.append(await wait_for_one(queue.client, queue.keys, "one", block_ms=10_000))
+            got.append(await taken_in_sleep(queue.client, queue.keys, "one", block_ms=10_000))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
@@ -317,7 +318,7 @@ async def test_of_jobs_that_came_together_the_most_urgent_is_taken_and_the_other
     """One read hands over an entry of each stream, and the consumer has asked for one."""
     await queue.add(*(job(id=level.value, priority=level) for level in (LOW, HIGH, NORMAL)))
 
-    delivery = await wait_for_one(queue.client, queue.keys, "one", block_ms=1)
+    delivery = await taken_in_sleep(queue.client, queue.keys, "one", block_ms=1)
 
     assert delivery is not None
     assert delivery.id == "high"
@@ -330,7 +331,7 @@ async def test_of_jobs_that_came_together_the_most_urgent_is_taken_and_the_other
 
 
 async def test_waiting_in_vain_ends(queue: QueueUnderTest) -> None:
-    assert await wait_for_one(queue.client, queue.keys, "one", block_ms=1) is None
+    assert await taken_in_sleep(queue.client, queue.keys, "one", block_ms=1) is None
 
 
 async def test_both_ways_of_taking_read_an_entry_alike(queue: QueueUnderTest) -> None:
@@ -341,7 +342,7 @@ async def test_both_ways_of_taking_read_an_entry_alike(queue: QueueUnderTest) ->
         await xadd(queue, stream, *twice)
 
     [fetched] = await queue.fetch(slots=1)
-    waited = await wait_for_one(queue.client, queue.keys, "one", block_ms=1)
+    waited = await taken_in_sleep(queue.client, queue.keys, "one", block_ms=1)
     await queue.lapse(fetched)
     [claimed] = (await queue.claim()).deliveries
 
@@ -365,7 +366,7 @@ async def test_a_fetch_tells_when_the_next_delayed_job_is_due(
     await queue.add(job(id="now"))
 
     for wanted in (["now"], []):
-        deliveries, due_in_ms, _ = await fetch(queue.server, queue.keys, "one", slots=5, served=0)
+        deliveries, due_in_ms, *_ = await fetch(queue.server, queue.keys, "one", slots=5, served=0)
         assert [each.id for each in deliveries] == wanted
         assert low <= (-1 if due_in_ms is None else due_in_ms) <= high
 
@@ -374,7 +375,7 @@ async def test_what_is_due_already_is_due_in_no_time(queue: QueueUnderTest) -> N
     await queue.add(job(id="a", delay_ms=1))
 
     async def is_due() -> bool:
-        _, due_in_ms, _ = await fetch(queue.server, queue.keys, "one", slots=1, served=0)
+        _, due_in_ms, *_ = await fetch(queue.server, queue.keys, "one", slots=1, served=0)
         return due_in_ms == 0
 
     await wait_until(is_due, "it is due")

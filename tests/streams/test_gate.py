@@ -10,13 +10,14 @@ from streams.claim import claim
 from streams.embedded import EmbeddedServer
 from streams.enqueue import Acceptance
 from streams.errors import InvalidJobError
-from streams.fetch import fetch, wait_for_one
+from streams.fetch import fetch
 from streams.gate import Gate, Stop, drain, pause, read_gate, reopen
 from streams.inspection import inspect_queue
 from streams.priority import LEVELS, Priority
 from streams.settle import Settled, Verdict
 from streams.state import State
 from tests.support.queues import RETENTION, QueueUnderTest, job
+from tests.support.sleep import taken_in_sleep
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.leaves_jobs
@@ -93,7 +94,7 @@ async def test_a_read_that_waited_when_the_pause_came_hands_back_what_it_took(
     got: list[object] = []
 
     async def sleep() -> None:
-        got.append(await wait_for_one(client, queue.keys, "one", block_ms=10_000))
+        got.append(await taken_in_sleep(client, queue.keys, "one", block_ms=10_000))
 
     async with anyio.create_task_group() as sleeping:
         sleeping.start_soon(sleep)
@@ -123,7 +124,7 @@ async def test_an_idle_worker_of_a_queue_that_is_paused_in_part_reads_the_rest(
         job(id="urgent", priority=Priority.CRITICAL), job(id="low", priority=Priority.LOW)
     )
 
-    one = await wait_for_one(client, queue.keys, "one", block_ms=1, levels=LEVELS[1:])
+    one = await taken_in_sleep(client, queue.keys, "one", block_ms=1, levels=LEVELS[1:])
 
     assert one is not None
     assert one.id == "low"

@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from streams.fetch import wait_for_one
 from streams.groups import ensure_groups
 from streams.keys import GROUP, Keys
 from streams.priority import Priority
 from streams.trouble import is_group_lost
 from tests.support.queues import QueueUnderTest, job
+from tests.support.sleep import taken_in_sleep
 
 pytestmark = pytest.mark.leaves_jobs
 
@@ -112,7 +112,7 @@ async def test_a_lost_group_is_told_from_other_errors(queue: QueueUnderTest) -> 
     errors: list[BaseException] = []
     for attempt in (
         queue.fetch(),
-        wait_for_one(queue.client, queue.keys, "one", block_ms=1),
+        taken_in_sleep(queue.client, queue.keys, "one", block_ms=1),
     ):
         with pytest.raises(ResponseError) as raised:
             await attempt

@@ -17,7 +17,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
 _KEY_CELL = re.compile(r"^\| `millstream:\{queue:partition\}:([^`]+)` \|", re.MULTILINE)
 
 #: The members of `Keys` that are a key, and those that make one of a name.
-SINGLE = ("delayed", "dead", "cancel", "counters", "stats", "workers", "gate", "schedules")
+SINGLE = (
+    *("delayed", "wake", "dead", "cancel", "events", "watchers", "counters", "stats", "workers"),
+    *("gate", "schedules"),
+)
 NAMED = ("job", "body", "history", "unique", "schedule")
 
 

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from streams.errors import ListingError
 from streams.keys import GROUP
-from streams.listing import LISTED, ListedJob, list_jobs
+from streams.listed import ListedJob
+from streams.listing import LISTED, list_jobs
 from streams.priority import LEVELS, Priority
-from streams.settle import Verdict
+from streams.settle import Outcome, Verdict
 from streams.state import State
 from tests.support.queues import QueueUnderTest, job
 
@@ -194,3 +195,36 @@ async def test_a_cursor_that_is_none_is_refused(
 async def test_a_page_has_a_bound(queue: QueueUnderTest, limit: int) -> None:
     with pytest.raises(ListingError, match="1 to 1000 jobs"):
         await list_jobs(queue.server, queue.keys, State.READY, limit=limit)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 50])
+async def test_delayed_and_dead_jobs_of_one_level_are_picked_among_many_others(
+    queue: QueueUnderTest, limit: int
+) -> None:
+    for start in range(0, 500, 100):
+        await queue.add(
+            *(
+                job(id=f"d{n}", delay_ms=60_000 + n, priority=LEVELS[2 + (n % 60 == 0)])
+                for n in range(start, start + 100)
+            )
+        )
+        await queue.add(
+            *(job(id=f"{n}", priority=LEVELS[2 + (n % 60 == 0)]) for n in range(start, start + 100))
+        )
+        await queue.settle_all(
+            [Outcome(each, Verdict.DEAD, "x") for each in await queue.fetch(slots=100)]
+        )
+
+    delayed = await ids(queue, State.DELAYED, limit=limit, priority=Priority.LOW)
+    dead = await ids(queue, State.DEAD, limit=limit, priority=Priority.LOW)
+
+    assert delayed == [f"d{n}" for n in range(0, 500, 60)]
+    assert {*dead} == {f"{n}" for n in range(0, 500, 60)}
+    assert len(dead) == 9
+
+
+async def test_a_letter_that_somebody_wrote_by_hand_hides_no_other(queue: QueueUnderTest) -> None:
+    await queue.client.xadd(queue.keys.dead, {"odd": "\x00"})
+    await queue.client.xadd(queue.keys.dead, {"id": "a", "died_ms": "x", "attempt": "9" * 40})
+
+    assert {*await ids(queue, State.DEAD)} == {"a", "normal-"}

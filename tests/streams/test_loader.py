@@ -250,7 +250,7 @@ async def test_flags_are_sent_where_the_server_knows_them(client: Redis) -> None
     with pytest.raises(Exception, match="NOGROUP"):
         await server.run(
             script,
-            {**keys.streams, "delayed": keys.delayed, "gate": keys.gate},
+            {**keys.streams, "delayed": keys.delayed, "watchers": keys.watchers, "gate": keys.gate},
             {"consumer": "one", "slots": 1, "served": 0},
         )
     known = await client.script_exists(script.sha(shebang=True), script.sha(shebang=False))
@@ -268,10 +268,12 @@ def test_a_script_without_flags_never_gets_a_shebang() -> None:
     assert script.source(shebang=True) == script.source(shebang=False)
 
 
-def test_exactly_what_a_consumer_needs_passes_when_memory_is_full() -> None:
+def test_exactly_what_a_consumer_needs_and_what_empties_a_queue_passes_when_memory_is_full() -> (
+    None
+):
     flagged = {name for name in NAMES if "allow-oom" in load(name).flags}
 
-    assert flagged == {"settle", "renew", "claim", "fetch", "promote", "abandon"}
+    assert flagged == {"settle", "renew", "claim", "fetch", "promote", "abandon", "clear"}
 
 
 @pytest.mark.parametrize("name", ["settle", "renew", "claim", "promote"])

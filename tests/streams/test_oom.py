@@ -13,7 +13,6 @@ from redis.exceptions import ResponseError
 from streams.cancel import Cancellation
 from streams.dead import purge
 from streams.embedded import EmbeddedServer
-from streams.fetch import wait_for_one
 from streams.inspection import inspect_queue
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES, Delivery
 from streams.priority import LEVELS, Priority
@@ -23,6 +22,7 @@ from streams.settle import Outcome, Settled, Verdict
 from streams.state import State
 from streams.workers import retire, seen_workers
 from tests.support.queues import QueueUnderTest, job, row
+from tests.support.sleep import taken_in_sleep
 
 NO_ROOM = "command not allowed when used memory > 'maxmemory'"
 
@@ -217,7 +217,7 @@ async def test_an_idle_consumer_is_woken(queue: QueueUnderTest) -> None:
     await queue.add(job(id="a"))
     await fill_up(queue)
 
-    delivery = await wait_for_one(queue.client, queue.keys, "one", block_ms=1)
+    delivery = await taken_in_sleep(queue.client, queue.keys, "one", block_ms=1)
 
     assert delivery is not None
     assert delivery.id == "a"

@@ -4,6 +4,7 @@ Each call runs as a user who may touch exactly its declared keys: the server its
 what is undeclared. On Redis Cluster such a key may live on another node.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -23,11 +24,14 @@ from streams.delayed import _PROMOTE, _row, promote_due
 from streams.doctor.queue import take_queue_vitals
 from streams.embedded import EmbeddedServer
 from streams.errors import UnknownJobError
+from streams.events import ALL_JOBS, glance, tell_started, watch
 from streams.gate import drain, reopen
+from streams.hurry import hurry
 from streams.job import ALONE_LOSSES_MAX, SUSPECT_LOSSES
 from streams.keys import GROUP, Keys
 from streams.listing import list_jobs
 from streams.priority import LEVELS, Priority
+from streams.progress import note_progress
 from streams.remove import remove
 from streams.renew import Renewal
 from streams.replay import Replayed
@@ -300,9 +304,11 @@ async def test_promote_what_is_not_due_any_more(queue: QueueUnderTest) -> None:
             **queue.keys.streams,
             "delayed": queue.keys.delayed,
             "dead": queue.keys.dead,
+            "events": queue.keys.events,
+            "watchers": queue.keys.watchers,
             "counters": queue.keys.counters,
         },
-        args={"dead_ttl_ms": 1},
+        args={"ended_ttl_ms": 1, "dead_ttl_ms": 1},
         rows=[_row(queue.keys, name, "") for name in names],
     )
 
@@ -380,6 +386,19 @@ async def test_pause_and_drain(queue: QueueUnderTest) -> None:
     assert await reopen(queue.server, queue.keys)
 
 
+async def test_hurry(queue: QueueUnderTest) -> None:
+    await queue.add(job(id="runs"))
+    await queue.fetch_one()
+    await queue.add(job(id="waits"), job(id="later", delay_ms=60_000), job(id="over"))
+    await queue.cancel("over")
+    names = ("no", "waits", "later", "runs", "over")
+
+    moved = await hurry(queue.server, queue.keys, [(name, Priority.HIGH) for name in names])
+
+    assert moved == [False, True, True, False, False]
+    assert await hurry(queue.server, queue.keys, [("waits", Priority.NORMAL)]) == [False]
+
+
 async def test_replay_and_purge(queue: QueueUnderTest) -> None:
     await queue.add(*(job(id=name) for name in ("kept", "expired", "live", "bare", "purged")))
     for delivery in await queue.fetch():
@@ -423,6 +442,43 @@ async def test_schedules(queue: QueueUnderTest) -> None:
     assert await suspend(server, keys, "a", paused=True)
     await unschedule(server, keys, "a")
     assert (await read_timetable(server, keys)).schedules == ()
+
+
+async def test_everything_while_all_is_watched(queue: QueueUnderTest) -> None:
+    server, keys = queue.server, queue.keys
+    await watch(server, keys, [ALL_JOBS])
+    await queue.add(*(job(id=verdict.value, unique=verdict.value) for verdict in VERDICTS))
+    await queue.add(job(id="soon", delay_ms=1_000), job(id="lost"), job(id="killed"))
+    *held, lost, _killed = await queue.fetch()
+    await tell_started(server, keys, held)
+    assert await note_progress(server, keys, held[0], 0.5)
+    for delivery in held:
+        await queue.settle(delivery, Verdict(delivery.id))
+    await queue.lapse(lost)
+    assert [each.id for each in (await queue.claim()).deliveries] == ["released", "lost"]
+    await queue.abandon(cause="killed by SIGKILL")
+    await queue.cancel("lost")
+    await queue.cancel("soon")
+    await queue.make_due("retry")
+    await queue.promote()
+    await queue.replay(await queue.letter("dead"))
+
+    place, seen = await glance(server, keys, ["lost", "nobody"])
+
+    found: Any = await queue.client.xrange(keys.events)
+    told = Counter(fields[b"event"].decode() for _, fields in found)
+    assert place.ms > 0
+    assert told == {
+        "enqueued": len(VERDICTS) + 3,
+        "started": len(held) + 2,
+        "lost": 2,
+        "retried": 1,
+        "promoted": 4,
+        "cancelled": 3,
+        **dict.fromkeys(("progress", "completed", "parked", "snoozed", "crashed"), 1),
+        **dict.fromkeys(("released", "dead", "cancel_asked", "replayed"), 1),
+    }
+    assert [each and each.state for each in seen] == [State.RUNNING, None]
 
 
 async def test_look(queue: QueueUnderTest) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.leaves_jobs
 
 LOST, RECORDED, REPEATED = Settled.LOST, Settled.RECORDED, Settled.REPEATED
 VERDICTS = list(Verdict)
-ENDING = [Verdict.COMPLETED, Verdict.DEAD, Verdict.CANCELLED]
+ENDING = [Verdict.COMPLETED, Verdict.DEAD, Verdict.CANCELLED, Verdict.EXPIRED]
 COMING_BACK = [
     Verdict.RETRY,
     Verdict.PARKED,
@@ -37,7 +37,10 @@ AFTER = {
     Verdict.DEAD: State.DEAD,
     Verdict.RELEASED: State.READY,
     Verdict.CANCELLED: State.CANCELLED,
+    Verdict.EXPIRED: State.CANCELLED,
 }
+#: What needs no body, and leaves no letter.
+SILENT = {Verdict.COMPLETED, Verdict.CANCELLED, Verdict.EXPIRED}
 
 
 async def taken(queue: QueueUnderTest, **options: Any) -> Delivery:
@@ -437,7 +440,7 @@ async def test_a_body_that_was_deleted_under_a_running_job_is_never_silent(
     view = await queue.look("a")
     assert view.kind == "test.kind"
     assert await queue.pending() == []
-    if verdict in {Verdict.COMPLETED, Verdict.CANCELLED}:
+    if verdict in SILENT:
         assert view.state.is_end
         assert await queue.letters() == []
     else:
@@ -484,6 +487,7 @@ async def test_a_job_comes_back_although_the_end_of_another_one_was_asked_for(
         (Verdict.COMPLETED, State.COMPLETED),
         (Verdict.DEAD, State.DEAD),
         (Verdict.CANCELLED, State.CANCELLED),
+        (Verdict.EXPIRED, State.CANCELLED),
     ],
 )
 async def test_an_end_stays_what_it_was_although_another_one_was_asked_for(
@@ -530,7 +534,7 @@ async def test_of_two_entries_with_one_id_the_first_recorded_end_stands(
     assert two.token.entry not in {*owners, *await queue.entries()}
     assert await queue.counter("duplicates") == 1
     left = [letter.payload for letter in await queue.letters()][letters:]
-    assert left == ([] if second in {Verdict.COMPLETED, Verdict.CANCELLED} else [b"2"])
+    assert left == ([] if second in SILENT else [b"2"])
 
 
 async def test_a_letter_of_a_second_entry_says_that_it_is_one(queue: QueueUnderTest) -> None:

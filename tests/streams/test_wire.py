@@ -12,7 +12,6 @@ import pytest
 from redis.asyncio import Redis
 
 from producers.payloads.tiles import RenderTile
-from streams.fetch import wait_for_one
 from streams.job import (
     ATTEMPTS_DEFAULT,
     ATTEMPTS_MAX,
@@ -26,6 +25,7 @@ from streams.settle import Verdict
 from streams.state import State
 from tests.support.pages import blocks
 from tests.support.queues import QueueUnderTest
+from tests.support.sleep import taken_in_sleep
 
 pytestmark = pytest.mark.leaves_jobs
 
@@ -145,7 +145,7 @@ async def test_a_job_that_was_sent_before_anything_else_existed_is_not_skipped(
 async def test_an_idle_worker_is_woken_by_a_plain_xadd(queue: QueueUnderTest) -> None:
     await queue.add_raw({"kind": "a", "payload": "{}"}, Priority.LOW)
 
-    delivery = await wait_for_one(queue.client, queue.keys, "one", block_ms=1)
+    delivery = await taken_in_sleep(queue.client, queue.keys, "one", block_ms=1)
 
     assert delivery is not None
     assert delivery.token.level == 4

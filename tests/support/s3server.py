@@ -19,11 +19,18 @@ BUCKET = "shards"
 
 @dataclass(slots=True)
 class S3Server:
-    """A running server; `objects` is what it holds, `failing` makes every answer a 500."""
+    """A running server; `objects` is what it holds.
+
+    `failing` makes every answer a 500, `refusal` the status and code that it says, with
+    `headers`. `asked` counts the requests.
+    """
 
     url: str
     objects: dict[str, bytes] = field(default_factory=dict[str, bytes])
     failing: bool = False
+    refusal: tuple[int, str] | None = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    asked: int = 0
 
 
 @contextmanager
@@ -77,8 +84,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _name(self) -> str | None:
         bucket, _, name = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
+        self._state.asked += 1
         if self._state.failing:
             self._refuse(500, "InternalError")
+        elif self._state.refusal is not None:
+            self._refuse(*self._state.refusal)
         elif f"Credential={ACCESS_KEY}/" not in self.headers.get("Authorization", ""):
             self._refuse(403, "InvalidAccessKeyId")
         elif bucket != BUCKET:
@@ -108,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
+        for name, value in self._state.headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

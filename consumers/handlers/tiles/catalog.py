@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, func, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from consumers.handlers.tiles.catalogtable import datasets, open_engine, unanswered, upsert
-from consumers.handlers.tiles.dataerrors import LayerNotFoundError, TimeNotFoundError
+from consumers.handlers.tiles.announcements import Announcement, Announcements, note
+from consumers.handlers.tiles.catalogtable import datasets, open_engine, transaction, upsert
+from consumers.handlers.tiles.dataerrors import (
+    LayerNotFoundError,
+    RunNotFoundError,
+    TimeNotFoundError,
+)
 from consumers.handlers.tiles.grid import Grid
 from consumers.handlers.tiles.names import LayerName
 from consumers.handlers.tiles.shards import ShardLayout
@@ -106,19 +110,24 @@ class Catalog:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self.announcements = Announcements(engine)
 
-    async def add(self, rows: Sequence[Dataset]) -> list[Dataset]:
+    async def add(
+        self, rows: Sequence[Dataset], wanted: Sequence[Announcement] = ()
+    ) -> list[Dataset]:
         """Make *rows* visible, all of them or none, and answer what they replaced.
 
-        A row takes the place of one for the same layer, run and time.
+        A row takes the place of one for the same layer, run and time. What is *wanted* of them
+        is noted in the same transaction (see `announcements`).
         """
-        statement = upsert(self._engine.dialect.name)
+        statement = upsert(datasets, self._engine.dialect.name)
         replaced: list[Dataset] = []
-        async with self._connection() as connection:
+        async with transaction(self._engine) as connection:
             for row in rows:
                 before = await connection.execute(_with_key(row.key))
                 replaced += [_dataset(each) for each in before]
                 await connection.execute(statement, _values(row))
+            await note(connection, wanted)
         return replaced
 
     async def find(self, layer: str, time: datetime | None, *, now: datetime) -> Selection:
@@ -131,7 +140,7 @@ class Catalog:
             LayerNotFoundError: there is no such layer.
             TimeNotFoundError: the layer has no value at exactly that time.
         """
-        async with self._connection() as connection:
+        async with transaction(self._engine) as connection:
             of_layer = select(datasets).where(datasets.c.layer == layer)
             newest = of_layer.order_by(datasets.c.reference_time.desc()).limit(1)
             if time is not None:
@@ -152,14 +161,36 @@ class Catalog:
 
     async def exact(self, key: DatasetKey) -> Dataset | None:
         """The row of that layer, run and time, if there is one."""
-        async with self._connection() as connection:
+        async with transaction(self._engine) as connection:
             row = (await connection.execute(_with_key(key))).one_or_none()
         return None if row is None else _dataset(row)
+
+    async def run_times(self, layer: str, run: datetime | None = None) -> list[datetime]:
+        """The valid times of *run*, rising; without one those of the newest run.
+
+        Raises:
+            LayerNotFoundError: there is no such layer.
+            RunNotFoundError: the layer has no such run.
+        """
+        runs = select(datasets.c.reference_time).where(datasets.c.layer == layer)
+        async with transaction(self._engine) as connection:
+            newest = runs.order_by(datasets.c.reference_time.desc()).limit(1)
+            latest = (await connection.execute(newest)).scalar_one_or_none()
+            if latest is None:
+                raise await self._not_found(connection, layer, None)
+            of_run = select(datasets.c.valid_time).where(
+                datasets.c.layer == layer, datasets.c.reference_time == (run or latest)
+            )
+            times = (await connection.execute(of_run.order_by(datasets.c.valid_time))).scalars()
+            found = list(times)
+        if not found:
+            raise RunNotFoundError(layer, run or latest, latest)
+        return found
 
     async def uses(self, storage_path: str) -> bool:
         """Whether a row points to *storage_path*."""
         query = select(datasets.c.id).where(datasets.c.storage_path == storage_path).limit(1)
-        async with self._connection() as connection:
+        async with transaction(self._engine) as connection:
             return (await connection.execute(query)).one_or_none() is not None
 
     async def layers(self) -> list[LayerSummary]:
@@ -185,7 +216,7 @@ class Catalog:
             .join(groups, groups.c.latest_id == table.id)
             .order_by(table.layer)
         )
-        async with self._connection() as connection:
+        async with transaction(self._engine) as connection:
             return [_summary(row) for row in await connection.execute(query)]
 
     async def _not_found(
@@ -197,14 +228,6 @@ class Catalog:
                 return TimeNotFoundError(layer, time, [row.valid_time for row in around])
         names = select(datasets.c.layer).distinct().order_by(datasets.c.layer)
         return LayerNotFoundError(layer, (await connection.execute(names)).scalars().all())
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as error:
-            raise unanswered(self._engine, error) from error
 
 
 @asynccontextmanager

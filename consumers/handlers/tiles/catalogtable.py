@@ -1,4 +1,4 @@
-"""The catalog's table, and how a database with it is opened."""
+"""The catalog's tables, and how a database with them is opened."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from anyio import CancelScope
 from sqlalchemy import (
     Column,
     Connection,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from consumers.handlers.tiles.dataerrors import CatalogError, TilesSettingsError
@@ -96,24 +97,60 @@ datasets = Table(
     Index("datasets_by_path", "storage_path"),
 )
 
-_KEY = ("model", "parameter", "level", "reference_time", "forecast_s")
+announcements = Table(
+    "announcements",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("layer", String(96), nullable=False),
+    Column("reference_time", UtcDateTime, nullable=False),
+    Column("valid_time", UtcDateTime, nullable=False),
+    Column("style", String(96), nullable=False),
+    Column("shape", String(200), nullable=False),
+    Column("storage_path", String(800), nullable=False),
+    # The data that it was made for last, if it was.
+    Column("sent_path", String(800)),
+    UniqueConstraint("layer", "reference_time", "valid_time", "style", "shape"),
+)
 
 
-def upsert(dialect: str) -> Insert:
-    """The statement that adds a row, in place of one of the same layer, run and time."""
+def upsert(table: Table, dialect: str) -> Insert:
+    """The statement that adds a row, in place of one that is the same by the table's key.
+
+    What was announced stays noted.
+    """
     make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = make(datasets)
+    statement = make(table)
+    [unique] = (each for each in table.constraints if isinstance(each, UniqueConstraint))
+    key = [column.name for column in unique.columns]
     replaced = {
         column.name: statement.excluded[column.name]
-        for column in datasets.columns
-        if column.name not in {"id", *_KEY}
+        for column in table.columns
+        if column.name not in {"id", "sent_path", *key}
     }
-    return statement.on_conflict_do_update(index_elements=_KEY, set_=replaced)
+    return statement.on_conflict_do_update(index_elements=key, set_=replaced)
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A connection whose changes become visible together when the block ends, or not at all.
+
+    With SQLite the block is not cancelled half-way: its driver would leave a task behind that
+    keeps the event loop from closing. It waits for another writer for `_SQLITE_BUSY_MS` at most.
+
+    Raises:
+        CatalogError: the database does not answer.
+    """
+    try:
+        with CancelScope(shield=engine.dialect.name == "sqlite"):
+            async with engine.begin() as connection:
+                yield connection
+    except (SQLAlchemyError, OSError) as error:
+        raise unanswered(engine, error) from error
 
 
 @asynccontextmanager
 async def open_engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
-    """An engine on *database_url* with the table in place, until the block ends.
+    """An engine on *database_url* with the tables in place, until the block ends.
 
     Raises:
         TilesSettingsError: the URL is none, or of a database that is not supported, or its
@@ -122,7 +159,7 @@ async def open_engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
     """
     engine = _engine(_async_url(database_url))
     try:
-        await _create_table(engine)
+        await _create_tables(engine)
         yield engine
     finally:
         await engine.dispose()
@@ -139,7 +176,7 @@ def unanswered(engine: AsyncEngine, error: Exception) -> CatalogError:
     )
 
 
-async def _create_table(engine: AsyncEngine) -> None:
+async def _create_tables(engine: AsyncEngine) -> None:
     try:
         async with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
@@ -147,10 +184,12 @@ async def _create_table(engine: AsyncEngine) -> None:
                 # moment both try to create, and one fails on the system catalog.
                 lock = {"lock": _ADVISORY_LOCK}
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
-            await connection.execute(CreateTable(datasets, if_not_exists=True))
+            for table in _metadata.sorted_tables:
+                await connection.execute(CreateTable(table, if_not_exists=True))
             await connection.run_sync(_add_missing_columns)
-            for index in sorted(datasets.indexes, key=lambda each: str(each.name)):
-                await connection.execute(CreateIndex(index, if_not_exists=True))
+            for table in _metadata.sorted_tables:
+                for index in sorted(table.indexes, key=lambda each: str(each.name)):
+                    await connection.execute(CreateIndex(index, if_not_exists=True))
     except (SQLAlchemyError, OSError) as error:
         raise unanswered(engine, error) from error
 

@@ -173,6 +173,18 @@ def coat_of(
     raise StyleError(f"the style '{name}' is composed of several: draw them one by one")
 
 
+def require_drawable(library: StyleLibrary, name: str, value_range: ValueRange | None) -> None:
+    """Refuse a style in which no tile of a layer with values in *value_range* could be drawn.
+
+    Raises:
+        UnknownStyle: there is none of that name.
+        StyleError: its file is wrong, or it needs a range and there is none.
+    """
+    for layer in library.layers(name):
+        # The range of another layer is not known here.
+        coat_of(library, layer.style, value_range if layer.layer is None else (0.0, 1.0))
+
+
 def cover(canvas: Rgba, pixels: Rgba) -> None:
     """Put *pixels* over *canvas*: Porter and Duff's "over", opacity not multiplied in."""
     opacity = pixels[..., 3]

@@ -1,46 +1,45 @@
 """`millstream tiles`: forecasts in, tiles out."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import anyio
 import typer
 from pydantic import ValidationError
 
+from consumers.handlers.tiles.announce import AnnounceReport
+from consumers.handlers.tiles.arguments import (
+    Layer,
+    in_one_line,
+    installed_data,
+    moment,
+    numbers,
+)
 from consumers.handlers.tiles.catalog import LayerSummary
-from consumers.handlers.tiles.coats import coat_of
 from consumers.handlers.tiles.dataerrors import iso_utc
 from consumers.handlers.tiles.handler import Picture
 from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
-from consumers.handlers.tiles.opened import opened_data
 from consumers.handlers.tiles.stylecommands import gallery, legend, styles
-from producers.cli.boundary import CommandError
+from consumers.handlers.tiles.styles.library import StyleLibrary
+from consumers.handlers.tiles.warmcommands import announce_, announce_here, schedule, warm
+from consumers.handlers.tiles.wishes import announced_text
+from producers.cli.boundary import CommandError, advising
 from producers.cli.options import DEFAULT_URL, AsJson, RedisUrl
 from producers.cli.output import new_console, write_json
-from producers.client import BatchReport, Producer
-from producers.payloads.flaws import told
+from producers.errors import TooManyTilesError
 from producers.payloads.tiles import SCALE_MAX, SIZE_PX_MAX, BoundingBox, RenderTile
-from producers.tilegrid import ZOOM_MAX, Tile, count, tile_bbox
-from producers.warming.tilejob import tile_job
-from producers.warming.warm import WARM_PRIORITY, warm_layer
-
-#: The queue that the workers of the tile system read.
-QUEUE = "tiles"
-
-#: More jobs than this are a slip of the keyboard: level 10 has a million tiles.
-WARM_JOBS_MAX = 2_000_000
+from producers.tilegrid import Tile, tile_bbox
+from producers.warming.rule import WarmRule
+from producers.warming.warm import TILES_MAX
 
 #: Numbers of a tile's address, and of a bounding box.
 _ADDRESS_PARTS = 3
 _BBOX_PARTS = 4
 
-NumberT = TypeVar("NumberT", int, float)
-
-Layer = Annotated[str, typer.Option("--layer", "-l", help="As `millstream tiles layers` shows it.")]
 StyleName = Annotated[str, typer.Option("--style", "-s", help="How values become colours.")]
 Time = Annotated[
     str | None,
@@ -68,6 +67,9 @@ def tiles() -> None:
 app.command()(styles)
 app.command()(legend)
 app.command()(gallery)
+app.command()(warm)
+app.command()(schedule)
+app.command("announce")(announce_)
 
 
 @app.command()
@@ -78,14 +80,38 @@ def ingest(
         str | None,
         typer.Option(help="First part of the layers' names.  [default: what the file says]"),
     ] = None,
+    warm_rules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--warm",
+            metavar="LAYERS:STYLES:ZOOMS[:W,S,E,N]",
+            help="Ask for these tiles of the new data, besides those of MILLSTREAM_TILES_WARM; "
+            "more than once for several.",
+        ),
+    ] = None,
+    redis_url: RedisUrl = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Make layers of a forecast file. All of it, or nothing where it is not whole."""
-    report = anyio.run(_ingest, file, model)
-    if as_json:
-        write_json(ingest_json(report))
-    else:
+    """Make layers of a forecast file. All of it, or nothing where it is not whole.
+
+    With --warm or MILLSTREAM_TILES_WARM the workers are asked for tiles of them, once.
+    """
+    report, warms = anyio.run(_ingest, file, model, _rules(warm_rules))
+    if not as_json:
         new_console().print(ingest_table(report))
+    announced: AnnounceReport | None = None
+    try:
+        if warms:
+            with advising(
+                "the layers are there, but not all of their tiles were asked for",
+                "`millstream tiles announce` does it later",
+            ):
+                announced = anyio.run(announce_here, redis_url)
+    finally:
+        if as_json:
+            write_json(ingest_json(report, announced))
+    if announced is not None and not as_json:
+        new_console().print(announced_text(announced))
 
 
 @app.command()
@@ -96,40 +122,6 @@ def layers(*, as_json: AsJson = False) -> None:
         write_json(layers_json(found))
     else:
         new_console().print(layers_table(found))
-
-
-@app.command()
-def warm(
-    *,
-    layer: Layer,
-    style: StyleName = "default",
-    max_zoom: Annotated[int, typer.Option(min=0, max=ZOOM_MAX, help="The last level.")],
-    min_zoom: Annotated[int, typer.Option(min=0, max=ZOOM_MAX, help="The first level.")] = 0,
-    time: Time = None,
-    priority: Annotated[
-        int, typer.Option(min=0, max=255, help="250 critical, 200 high, 100 normal, below: low.")
-    ] = WARM_PRIORITY,
-    unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Do not look for the layer in the catalog first.")
-    ] = False,
-    redis_url: RedisUrl = DEFAULT_URL,
-) -> None:
-    """Ask the workers for every tile of some levels: 341 for the levels 0 to 4."""
-    if min_zoom > max_zoom:
-        raise typer.BadParameter(f"--min-zoom {min_zoom} is larger than --max-zoom {max_zoom}")
-    if (jobs := count(max_zoom, min_zoom=min_zoom)) > WARM_JOBS_MAX:
-        raise typer.BadParameter(f"that would be {jobs} jobs, at most {WARM_JOBS_MAX} are allowed")
-    job = _job(layer, style, "EPSG:3857", tile_bbox(Tile(0, 0, 0)), 256, _moment(time))
-    if not unchecked:
-        anyio.run(_check, job)
-    wanted = warm_layer(layer, style, max_zoom, min_zoom=min_zoom, time=job.time, priority=priority)
-    report = anyio.run(_enqueue, wanted, redis_url)
-    console = new_console()
-    console.print(f"{report.accepted} jobs enqueued for {layer}, levels {min_zoom} to {max_zoom}.")
-    if report.existing:
-        console.print(f"{report.existing} more were waiting already.")
-    if report.refused:
-        raise CommandError(f"{report.refused} jobs found the queue full: run this again later")
 
 
 @app.command()
@@ -157,10 +149,9 @@ def render(
     """Draw one tile into a file, here and now, without the queue."""
     if (tile is None) == (bbox is None):
         raise typer.BadParameter("name the place with either --tile or --bbox")
+    valid = None if time is None else moment(time)
     area = _area(tile, bbox, crs)
-    job = _job(
-        layer, style, crs, area, size, _moment(time), scale=scale, picture_format=picture_format
-    )
+    job = _job(layer, style, crs, area, size, valid, scale=scale, picture_format=picture_format)
     picture = anyio.run(_render, job)
     try:
         output.write_bytes(picture.data)
@@ -173,40 +164,50 @@ def render(
     )
 
 
-async def _ingest(file: Path, model: str | None) -> IngestReport:
+async def _ingest(
+    file: Path, model: str | None, asked: Sequence[WarmRule]
+) -> tuple[IngestReport, bool]:
+    """What became of the file, and whether tiles of it are to be asked for."""
     console = new_console(stderr=True)
-    async with opened_data() as data:
+    async with installed_data() as data:
+        rules = (*data.settings.warm_rules, *asked)
+        _require_drawable(rules, data.styles)
         with console.status(f"Reading {file.name}") as status:
-            return await ingest_file(
+            report = await ingest_file(
                 file,
                 data.catalog,
                 data.store,
                 model=model,
+                rules=rules,
                 listener=lambda name: status.update(f"Stored {name}"),
             )
+    return report, bool(rules)
 
 
 async def _layers() -> list[LayerSummary]:
-    async with opened_data() as data:
+    async with installed_data() as data:
         return await data.catalog.layers()
 
 
-async def _check(job: RenderTile) -> None:
-    """Refuse a layer, time or style that no worker could draw, before 341 jobs fail."""
-    async with opened_data() as data:
-        found = await data.catalog.find(job.layer, job.time, now=datetime.now(tz=UTC))
-        for layer in data.styles.layers(job.style):
-            coat_of(data.styles, layer.style, found.value_range)
-
-
-async def _enqueue(wanted: Iterable[RenderTile], redis_url: str) -> BatchReport:
-    async with Producer.connect(redis_url, queue=QUEUE) as producer:
-        return await producer.enqueue_many(tile_job(tile) for tile in wanted)
-
-
 async def _render(job: RenderTile) -> Picture:
-    async with opened_data() as data:
+    async with installed_data() as data:
         return await data.painter().paint(job)
+
+
+def _rules(texts: Sequence[str] | None) -> list[WarmRule]:
+    try:
+        return [WarmRule.parse(text) for text in texts or ()]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--warm") from error
+
+
+def _require_drawable(rules: Sequence[WarmRule], library: StyleLibrary) -> None:
+    """Refuse what no worker could draw before the file is read."""
+    for rule in rules:
+        for style in rule.styles:
+            library.find(style)
+        if (tiles := rule.pyramid.count) > TILES_MAX:
+            raise TooManyTilesError(tiles, TILES_MAX)
 
 
 def _job(
@@ -217,8 +218,8 @@ def _job(
     size: int,
     time: datetime | None,
     *,
-    scale: int = 1,
-    picture_format: PictureFormat = PictureFormat.PNG,
+    scale: int,
+    picture_format: PictureFormat,
 ) -> RenderTile:
     try:
         return RenderTile(
@@ -233,42 +234,15 @@ def _job(
             time=time,
         )
     except ValidationError as error:
-        raise CommandError(_told(error)) from error
+        raise CommandError(in_one_line(error)) from error
 
 
 def _area(tile: str | None, bbox: str | None, crs: str) -> BoundingBox:
     try:
         if tile is not None:
-            z, x, y = _numbers(tile, "/", _ADDRESS_PARTS, int)
+            z, x, y = numbers(tile, "/", _ADDRESS_PARTS, int)
             return tile_bbox(Tile(z, x, y), crs)
-        min_x, min_y, max_x, max_y = _numbers(bbox or "", ",", _BBOX_PARTS, float)
+        min_x, min_y, max_x, max_y = numbers(bbox or "", ",", _BBOX_PARTS, float)
         return BoundingBox(min_x=min_x, min_y=min_y, max_x=max_x, max_y=max_y)
     except ValueError as error:
-        raise typer.BadParameter(_told(error)) from error
-
-
-def _numbers(text: str, separator: str, parts: int, kind: type[NumberT]) -> list[NumberT]:
-    try:
-        numbers = [kind(part) for part in text.split(separator)]
-    except ValueError:
-        numbers = []
-    if len(numbers) != parts:
-        raise ValueError(f"expected {parts} numbers with '{separator}' between them, got {text!r}")
-    return numbers
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no time: expected such as 2026-11-22T06:00Z"
-        ) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def _told(error: ValueError) -> str:
-    """What is wrong with the values of a job, in one line."""
-    return told(error, whole="value") if isinstance(error, ValidationError) else str(error)
+        raise typer.BadParameter(in_one_line(error)) from error

@@ -4,6 +4,7 @@
     ├── TilesSettingsError     the environment names a place or a limit that cannot be used
     ├── GribError              a file is not GRIB, or not whole
     ├── IngestError            a file holds nothing that can become a layer
+    ├── AnnounceError          new data are there, but their tiles could not be asked for
     ├── CatalogError           the catalog's database does not answer
     ├── StoreError             the object store does not answer, or a name is not allowed
     │   └── ObjectMissingError     there is no object under that name
@@ -12,6 +13,7 @@
 
     TileError (consumers.handlers.tiles.errors: permanent)
     ├── LayerNotFoundError     the catalog knows no such layer
+    ├── RunNotFoundError       the layer has no such run
     └── TimeNotFoundError      the layer has no value at that time
 
 Only what no later attempt can change is permanent. A missing object and a broken shard
@@ -46,6 +48,10 @@ class GribError(TilesDataError):
 
 class IngestError(TilesDataError):
     """Raised when a file holds no field that can become a layer, or a name is not allowed."""
+
+
+class AnnounceError(TilesDataError):
+    """Raised when tiles of new data could not be asked for; they still can be later."""
 
 
 class CatalogError(TilesDataError):
@@ -98,6 +104,18 @@ class LayerNotFoundError(TileError):
         else:
             hint = "the catalog is empty, `millstream tiles ingest FILE` fills it"
         super().__init__(f"unknown layer '{layer}': {hint} (`millstream tiles layers` lists all)")
+
+
+class RunNotFoundError(TileError):
+    """Raised when a layer has nothing of the run asked for."""
+
+    def __init__(self, layer: str, run: datetime, latest: datetime) -> None:
+        self.layer = layer
+        self.run = run
+        self.latest = latest
+        super().__init__(
+            f"the layer '{layer}' has no run of {iso_utc(run)}: the newest is of {iso_utc(latest)}"
+        )
 
 
 class TimeNotFoundError(TileError):

@@ -11,7 +11,7 @@ the other has just written. Its tiles then say that objects are missing, and a t
 mends it.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -23,6 +23,7 @@ import numpy as np
 from anyio import to_thread
 
 from consumers.errors import MissingExtraError
+from consumers.handlers.tiles.announcements import Announcement
 from consumers.handlers.tiles.catalog import Catalog, Dataset, DatasetKey
 from consumers.handlers.tiles.dataerrors import IngestError, TilesDataError, iso_utc
 from consumers.handlers.tiles.field import Field, SkippedField
@@ -39,6 +40,7 @@ from consumers.handlers.tiles.shards import (
     shard_name,
 )
 from consumers.handlers.tiles.store import ObjectStore
+from producers.warming.rule import WarmRule
 
 #: The two components of a wind, each with its partner.
 _COMPONENTS = {"UGRD": "VGRD", "VGRD": "UGRD"}
@@ -62,11 +64,13 @@ async def ingest_file(
     store: ObjectStore,
     *,
     model: str | None = None,
+    rules: Sequence[WarmRule] = (),
     listener: Listener | None = None,
 ) -> IngestReport:
     """Make layers of the fields of a GRIB file.
 
-    The model is *model*, or what the fields say, or the first word of the file's name.
+    The model is *model*, or what the fields say, or the first word of the file's name. What
+    *rules* want of them is noted with them, to be announced (see `announce`).
 
     Raises:
         GribError: the file is not GRIB or not whole; nothing of it was used.
@@ -85,7 +89,7 @@ async def ingest_file(
     fields: Generator[Field | SkippedField] = grib.read_fields(path)
     with closing(fields):
         named = _with_model(fields, model, model_of_file(path.name))
-        report = await ingest_fields(named, catalog, store, listener=listener)
+        report = await ingest_fields(named, catalog, store, rules=rules, listener=listener)
     if not report.datasets:
         reasons = "; ".join(sorted({each.reason for each in report.skipped})) or "it has no fields"
         raise IngestError(f"nothing of {path} can become a layer: {reasons}")
@@ -97,11 +101,13 @@ async def ingest_fields(
     catalog: Catalog,
     store: ObjectStore,
     *,
+    rules: Sequence[WarmRule] = (),
     listener: Listener | None = None,
 ) -> IngestReport:
     """Make layers of *fields*, which name their model; one of them is in memory at a time.
 
-    Where the east and north components of a wind come, their speed becomes a layer, too.
+    Where the east and north components of a wind come, their speed becomes a layer, too. What
+    *rules* want of them all is noted with them, to be announced (see `announce`).
 
     Raises:
         IngestError: a name is not allowed, or a layer lies on another grid already.
@@ -113,14 +119,15 @@ async def ingest_fields(
         while (field := await to_thread.run_sync(next, waiting, None)) is not None:
             await ingest.take(field)
         await ingest.derive_winds()
-        replaced = await catalog.add(tuple(ingest.datasets.values()))
+        stored = tuple(ingest.datasets.values())
+        replaced = await catalog.add(stored, _wanted(stored, rules))
     except BaseException:
         # What cannot be removed now is no more than unused space.
         with anyio.CancelScope(shield=True), suppress(TilesDataError):
             await ingest.discard(ingest.written)
         raise
     await ingest.discard(replaced)
-    return IngestReport(tuple(ingest.datasets.values()), tuple(ingest.skipped))
+    return IngestReport(stored, tuple(ingest.skipped))
 
 
 class _Ingest:
@@ -241,6 +248,25 @@ class _Ingest:
         self.datasets[dataset.key] = dataset
         if self._listener is not None:
             self._listener(dataset.layer)
+
+
+def _wanted(stored: Iterable[Dataset], rules: Sequence[WarmRule]) -> list[Announcement]:
+    """What *rules* want of the new data, each once."""
+    wanted = (
+        Announcement(
+            layer=dataset.layer,
+            reference_time=dataset.reference_time,
+            valid_time=dataset.valid_time,
+            style=style,
+            shape=rule.shape,
+            storage_path=dataset.storage_path,
+        )
+        for dataset in stored
+        for rule in rules
+        if rule.wants(dataset.layer)
+        for style in rule.styles
+    )
+    return list(dict.fromkeys(wanted))
 
 
 def _with_model(

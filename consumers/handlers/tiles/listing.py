@@ -7,10 +7,12 @@ import orjson
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from consumers.handlers.tiles.announce import AnnounceReport
 from consumers.handlers.tiles.catalog import Dataset, LayerSummary
 from consumers.handlers.tiles.dataerrors import iso_utc
 from consumers.handlers.tiles.grid import GeographicGrid, Grid
 from consumers.handlers.tiles.ingest import IngestReport
+from consumers.handlers.tiles.wishes import announced_fields
 from producers.cli.output import cell, new_table
 
 #: PROJ's names of projections, as people say them.
@@ -88,13 +90,14 @@ def ingest_table(report: IngestReport) -> RenderableType:
     return Group(table, *notes)
 
 
-def ingest_json(report: IngestReport) -> bytes:
-    """The same as a JSON object."""
+def ingest_json(report: IngestReport, announced: AnnounceReport | None = None) -> bytes:
+    """The same as a JSON object, with what was announced."""
     return orjson.dumps(
         {
             "datasets": [_dataset_json(dataset) for dataset in report.datasets],
             "skipped": [{"name": each.name, "reason": each.reason} for each in report.skipped],
             "stray_bytes": report.stray_bytes,
+            "announced": None if announced is None else announced_fields(announced),
         },
         option=orjson.OPT_INDENT_2,
     )

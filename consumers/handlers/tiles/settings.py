@@ -6,9 +6,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from consumers.handlers.tiles.dataerrors import TilesSettingsError
+from producers.warming.rule import WarmRule, parse_rules
 
 #: Names with this start are ours alone, so an unknown one is a mistake.
 PREFIX: Final = "MILLSTREAM_TILES_"
@@ -21,6 +30,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "MILLSTREAM_TILES_MAPPING_CACHE_MIB": "mapping_cache_mib",
     "MILLSTREAM_TILES_SHARD_CACHE_MIB": "shard_cache_mib",
     "MILLSTREAM_TILES_STYLES": "styles_dir",
+    "MILLSTREAM_TILES_WARM": "warm_rules",
     "S3_ACCESS_KEY": "s3_access_key",
     "S3_BUCKET": "s3_bucket",
     "S3_ENDPOINT": "s3_endpoint",
@@ -31,6 +41,10 @@ VARIABLES: Final[Mapping[str, str]] = {
 _MIB: Final = 1024 * 1024
 
 Mebibytes = Annotated[int, Field(ge=1, le=1024 * 1024)]
+
+
+def _rules(value: object) -> object:
+    return parse_rules(value) if isinstance(value, str) else value
 
 
 class TilesSettings(BaseModel):
@@ -48,6 +62,8 @@ class TilesSettings(BaseModel):
         shard_cache_mib: memory for decoded shards, in MiB.
         mapping_cache_mib: memory for mappings from tiles to grids, in MiB.
         lookup_ttl_ms: how long an answer of the catalog is used again.
+        warm_rules: what an ingest asks to be warmed, in the form of `WarmRule.parse` with
+            white space between the rules; nothing by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -64,6 +80,7 @@ class TilesSettings(BaseModel):
     shard_cache_mib: Mebibytes = 128
     mapping_cache_mib: Mebibytes = 64
     lookup_ttl_ms: Annotated[int, Field(ge=0, le=60_000)] = 2000
+    warm_rules: Annotated[tuple[WarmRule, ...], BeforeValidator(_rules)] = ()
 
     @model_validator(mode="after")
     def _keys_are_a_pair(self) -> Self:

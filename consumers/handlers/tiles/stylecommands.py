@@ -13,8 +13,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from consumers.errors import ConsumerError
+from consumers.handlers.tiles.arguments import installed_data
 from consumers.handlers.tiles.gallery import GalleryReport, write_gallery
-from consumers.handlers.tiles.opened import opened_data
 from consumers.handlers.tiles.settings import TilesSettings
 from consumers.handlers.tiles.styles.colouring import ValueRange
 from consumers.handlers.tiles.styles.legend import Legend, legend_of
@@ -108,7 +108,7 @@ async def _legend(style: str, layer: str | None) -> Legend:
     try:
         if layer is None:
             return legend_of(_library(), style, None)
-        async with opened_data() as data:
+        async with installed_data() as data:
             found = await data.catalog.find(layer, None, now=datetime.now(tz=UTC))
             value_range: ValueRange | None = found.value_range
             return legend_of(data.styles, style, value_range)

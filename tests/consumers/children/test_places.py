@@ -3,6 +3,7 @@
 import runpy
 import threading
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from consumers.errors import RegistryError
 from consumers.execution import PARKED_MS, Execution, Identity
 from consumers.handler import Context
 from consumers.inflight import Inflight, Running, Stop
+from consumers.logline import Scalar
 from consumers.logs import open_logger
 from consumers.places import Places, _open_threads, require_child_source
 from consumers.registry import Registry, Runs
@@ -74,6 +76,9 @@ class _Linked:
 
     def report(self, fraction: float, message: str) -> None:
         """Publish nothing."""
+
+    def log(self, event: str, fields: Mapping[str, Scalar]) -> None:
+        """Write nothing."""
 
 
 def row(outcome: Outcome | None) -> dict[str, Any]:

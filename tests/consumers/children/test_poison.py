@@ -5,6 +5,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
+from consumers.logline import LINES_MAX
 from producers.client import Producer
 from producers.order import new_job
 from tests.consumers.children.test_child import is_gone
@@ -173,3 +174,22 @@ async def test_progress_of_a_child_and_of_a_thread_stands_in_the_record(
             return (await jobs.get(job_id)).state.is_end
 
         await wait_until(is_done, f"{job.id} is done", 30)
+
+
+async def test_what_a_handler_says_is_in_the_workers_log_from_wherever_it_runs(
+    fleet: Fleet, jobs: Producer, client: Redis, redis_url: str
+) -> None:
+    """Of each run no more than a hundred lines; and of the last words none is missed."""
+    worker = await start(fleet, redis_url)
+    kinds = (Loop, Plain, Danger, PlainChild)
+    for danger in kinds:
+        await jobs.enqueue(danger(deed="log", text="130"), id=danger.kind)
+
+    await until_idle(client, LONG_S)
+
+    for danger in kinds:
+        said = [line for line in worker.events("said") if line["job_id"] == danger.kind]
+        assert [line["number"] for line in said] == list(range(LINES_MAX))
+        assert {line["level"] for line in said} == {"info"}
+        assert {line["place"] for line in said} == {"/a"}
+    assert len(worker.events("handler_log_cut")) == len(kinds)

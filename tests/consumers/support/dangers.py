@@ -48,6 +48,7 @@ Deed = Literal[
     "obey",
     "limits",
     "babble",
+    "log",
 ]
 
 
@@ -146,6 +147,9 @@ class Deeds:
                 return "x" * (2 * 1024 * 1024)
             case "raise":
                 raise ValueError("no luck with redis://user:canary@host")
+            case "log":
+                for number in range(int(payload.text)):
+                    context.log("said", {"number": number, "level": "canary", "place": Path("/a")})
             case "permanent":
                 raise PermanentError("never")
             case "later":

@@ -11,11 +11,13 @@ from pathlib import Path
 import anyio
 import pytest
 
+from consumers.handlers.tiles.announcements import Announcement
 from consumers.handlers.tiles.catalog import Catalog, Dataset, open_catalog
-from consumers.handlers.tiles.catalogtable import datasets
+from consumers.handlers.tiles.catalogtable import announcements, datasets
 from consumers.handlers.tiles.dataerrors import (
     CatalogError,
     LayerNotFoundError,
+    RunNotFoundError,
     TilesSettingsError,
     TimeNotFoundError,
 )
@@ -53,12 +55,20 @@ def dataset(
     )
 
 
+def wanted(row: Dataset, style: str = "temperature") -> Announcement:
+    """Some tiles of a row."""
+    return Announcement(
+        row.layer, row.reference_time, row.valid_time, style, "0-4", row.storage_path
+    )
+
+
 @pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES_URL else [])])
 async def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Catalog]:
     url = POSTGRES_URL if request.param == "postgresql" else f"sqlite:///{tmp_path}/a/catalog.db"
     async with open_catalog(str(url)) as catalog:
         async with catalog._engine.begin() as connection:
             await connection.execute(datasets.delete())
+            await connection.execute(announcements.delete())
         yield catalog
 
 
@@ -258,6 +268,66 @@ async def test_a_database_that_does_not_answer_is_told_in_a_line(tmp_path: Path)
     with pytest.raises(CatalogError, match=r"does not answer: .*not a database.*DATABASE_URL"):
         async with open_catalog(f"sqlite:///{tmp_path}/catalog.db"):
             pass
+
+
+async def test_what_is_wanted_is_open_until_it_is_closed(catalog: Catalog) -> None:
+    late, early = dataset(ahead=6), dataset(ahead=0)
+    await catalog.add([late, early], [wanted(late), wanted(early), wanted(early, "default")])
+
+    assert await catalog.announcements.count_open() == 3
+    assert await catalog.announcements.open(1) == [wanted(early)]
+
+    await catalog.announcements.close(wanted(early))
+    await catalog.announcements.close(wanted(early, "default"))
+
+    assert await catalog.announcements.open(10) == [wanted(late)]
+
+
+async def test_what_was_closed_opens_again_for_other_data_only(catalog: Catalog) -> None:
+    row, other = dataset(path="one"), dataset(path="two")
+    await catalog.add([row], [wanted(row)])
+    await catalog.announcements.close(wanted(row))
+
+    await catalog.add([row], [wanted(row)])
+    assert await catalog.announcements.open(10) == []
+
+    await catalog.add([other], [wanted(other)])
+    assert await catalog.announcements.open(10) == [wanted(other)]
+
+
+async def test_the_times_of_a_run_are_known(catalog: Catalog) -> None:
+    old = [dataset(run=RUN - hours(6), ahead=ahead) for ahead in (0, 6)]
+    await catalog.add([*old, dataset(ahead=12), dataset(ahead=3), dataset("gfs_RH_2m", ahead=1)])
+
+    assert await catalog.run_times("gfs_TMP_2m") == [RUN + hours(3), RUN + hours(12)]
+    assert await catalog.run_times("gfs_TMP_2m", RUN - hours(6)) == [RUN - hours(6), RUN]
+    with pytest.raises(RunNotFoundError, match="the newest is of 2026-11-22T06:00:00Z"):
+        await catalog.run_times("gfs_TMP_2m", RUN + hours(6))
+    with pytest.raises(LayerNotFoundError):
+        await catalog.run_times("gfs_TMP_9m")
+
+
+def test_a_query_that_is_cancelled_half_way_leaves_nothing_that_runs(tmp_path: Path) -> None:
+    """At any step of it: a task that never ended would keep the program from ending."""
+
+    async def cancel_after(steps: int) -> None:
+        async with (
+            open_catalog(f"sqlite:///{tmp_path}/catalog.db") as catalog,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def ask() -> None:
+                while True:
+                    await catalog.layers()
+                    await anyio.lowlevel.checkpoint()
+
+            tasks.start_soon(ask)
+            for _ in range(steps):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+
+    for steps in range(1, 1000, 19):
+        anyio.run(cancel_after, steps)
 
 
 async def test_a_catalog_from_before_levels_is_read_and_written(tmp_path: Path) -> None:

@@ -3,68 +3,13 @@
 import json
 from pathlib import Path
 
-import anyio
-import numpy as np
 import pytest
-import typer
 from PIL import Image
 
-from consumers.handlers.tiles.commands import app
-from consumers.handlers.tiles.ingest import ingest_fields
-from producers.cli.boundary import run
-from tests.support.tiledata import REGION, make_field, open_tile_data, stored_files
+from tests.consumers.tiles.typed import complaint, millstream
+from tests.support.tiledata import stored_files
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installation of the test's own; nothing of the user's environment is looked at."""
-    for name in ("DATABASE_URL", "MILLSTREAM_STORE", "S3_ENDPOINT", "S3_BUCKET", "REDIS_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MILLSTREAM_DATA_DIR", str(tmp_path / "data"))
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def filled(folder: Path) -> Path:
-    async def fill() -> None:
-        async with open_tile_data(folder) as data:
-            fields = [make_field(hours=0), make_field(hours=6), make_field("RH", grid=REGION)]
-            await ingest_fields(fields, data.catalog, data.store)
-
-    anyio.run(fill)
-    return folder
-
-
-@pytest.fixture
-def forecast_file(tmp_path: Path) -> Path:
-    pytest.importorskip("eccodes")
-    from tests.support.gribfiles import (  # noqa: PLC0415 - an extra
-        grib_message,
-        regular_grid,
-        write_grib,
-    )
-
-    values = np.arange(84, dtype=float).reshape(7, 12)
-    keys = {**regular_grid(12, 7), "centre": "ecmf"}
-    messages = [
-        grib_message(values, keys={**keys, "shortName": name}) for name in ("10u", "10v", "2t")
-    ]
-    return write_grib(tmp_path / "forecast.grib2", messages)
-
-
-def millstream(*arguments: str | Path) -> int:
-    root = typer.Typer()
-    root.add_typer(app, name="tiles")
-    return run(root, ["tiles", *map(str, arguments)])
-
-
-def complaint(capsys: pytest.CaptureFixture[str]) -> str:
-    """What went to stderr: exactly one line."""
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("millstream: ")
-    assert err.count("\n") == 1
-    return err
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_ingest_shows_what_became_layers(
@@ -236,64 +181,58 @@ def test_a_setting_that_cannot_be_used_is_told(
     assert "hidden" not in told
 
 
-WARM = ("warm", "--layer", "test_TMP_2m", "--style", "temperature", "--max-zoom", "4")
-
-
-@pytest.mark.leaves_jobs
-@pytest.mark.usefixtures("filled")
-def test_warming_the_levels_0_to_4_makes_exactly_341_jobs(
-    redis_url: str, capsys: pytest.CaptureFixture[str]
+def test_styles_are_listed_and_wrong_ones_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert millstream(*WARM, "--redis-url", redis_url) == 0
-    assert "341 jobs enqueued" in capsys.readouterr().out
+    assert millstream("styles") == 0
+    assert "temperature" in capsys.readouterr().out
 
-    assert millstream(*WARM, "--redis-url", redis_url) == 0
-    out = capsys.readouterr().out
-    assert "0 jobs enqueued" in out
-    assert "341 more were waiting already" in out
+    (tmp_path / "mine.json").write_text('{"type": "contour", "interval": 2, "fits": ["TMP"]}')
+    (tmp_path / "wrong.json").write_text('{"type": "contour", "intervall": 2}')
+    monkeypatch.setenv("MILLSTREAM_TILES_STYLES", str(tmp_path))
+
+    assert millstream("styles", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert "mine" in {each["style"] for each in found["styles"]}
+    assert "did you mean 'interval'?" in found["unusable"]["wrong"]
 
 
-@pytest.mark.leaves_jobs
-def test_warming_may_be_asked_for_without_a_catalog(
-    redis_url: str, capsys: pytest.CaptureFixture[str]
+def test_a_directory_of_styles_that_is_not_there_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = (*WARM, "--min-zoom", "4", "--unchecked", "--redis-url", redis_url)
+    monkeypatch.setenv("MILLSTREAM_TILES_STYLES", "/nowhere/at/all")
 
-    assert millstream(*arguments) == 0
+    assert millstream("styles") == 1
+    assert "does not exist" in complaint(capsys)
 
-    assert "256 jobs enqueued" in capsys.readouterr().out
 
-
-@pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize(
-    ("arguments", "status", "says"),
-    [
-        (("-l", "test_TMP_3m", "--max-zoom", "4"), 1, "unknown layer"),
-        (("-l", "test_TMP_2m", "-s", "heat", "--max-zoom", "4"), 1, "style 'heat'"),
-        (("-l", "test_TMP_2m", "--max-zoom", "2", "--min-zoom", "3"), 2, "--min-zoom 3 is larger"),
-        (("-l", "test_TMP_2m", "--max-zoom", "20"), 2, "jobs, at most 2000000"),
-        (("-l", "test_TMP_2m", "--max-zoom", "31"), 2, "--max-zoom"),
-        (("-l", "test_TMP_2m", "--max-zoom", "4", "--priority", "256"), 2, "--priority"),
-    ],
-)
-def test_a_mistake_in_warming_enqueues_nothing(
-    arguments: tuple[str, ...],
-    status: int,
-    says: str,
-    redis_url: str,
+def test_legend_writes_a_picture_or_json(
+    filled: Path,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert millstream("warm", *arguments, "--redis-url", redis_url) == status
+    output = tmp_path / "legend.png"
 
-    assert says in complaint(capsys)
+    assert millstream("legend", "--style", "weather", "-o", output, "--scale", "2") == 0
+    with Image.open(output) as image:
+        assert image.width > 700
+    capsys.readouterr()
+
+    assert millstream("legend", "--style", "default", "--layer", "test_TMP_2m", "--json") == 0
+    legend = json.loads(capsys.readouterr().out)
+    assert len(legend["colours"]) > 200
+    assert filled.exists()
+
+    assert millstream("legend", "--style", "default", "--json") == 1
+    assert "needs the range of the layer's values" in complaint(capsys)
 
 
-@pytest.mark.usefixtures("filled")
-def test_a_redis_that_is_not_there_is_one_line_without_its_password(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert millstream(*WARM, "--redis-url", "redis://:hidden@127.0.0.1:1/") == 1
+def test_render_writes_other_formats_and_scales(filled: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tile.webp"
+    options = ("--format", "webp", "--scale", "2", "-s", "temperature", "-o", output)
 
-    told = complaint(capsys)
-    assert "no Redis at redis://:***@127.0.0.1:1/" in told
-    assert "hidden" not in told
+    assert millstream("render", "--layer", "test_TMP_2m", "--tile", "1/0/0", *options) == 0
+
+    with Image.open(output) as image:
+        assert (image.format, image.size) == ("WEBP", (512, 512))
+    assert filled.exists()

@@ -55,7 +55,8 @@ async def test_other_forms(command: Command) -> None:
 
     assert (await command("acl", "producer", *arguments, "--aclfile")).out.startswith("user app ")
     tiles = await command("acl", "producer", *arguments, "--tile-cache")
-    assert '"(+get +mget +psetex ~millstream:tile:*)"' in tiles.out
+    kept = "~millstream:tile:* ~gradient:* ~millstream:order:*"
+    assert f'"(+evalsha +get +mget +psetex +set {kept})"' in tiles.out
 
 
 async def test_an_unknown_role_is_answered_with_those_that_there_are(command: Command) -> None:

@@ -89,6 +89,9 @@ async def gateway(queue: QueueUnderTest) -> AsyncIterator[Gateway]:
     async def find_layers() -> Sequence[MapLayer]:
         return [LAYER]
 
+    async def draw_legend(layer: str, style: str) -> bytes:
+        return f"the legend of {layer} in {style}".encode()
+
     cache = RedisCache(queue.client)
     desk = TileDesk(
         Producer(queue.server, "tiles"),
@@ -98,6 +101,6 @@ async def gateway(queue: QueueUnderTest) -> AsyncIterator[Gateway]:
         waiting_max=2,
     )
     live = Live(lambda: inspect_queue(queue.client, queue.keys), now_ms=lambda: 0)
-    transport = httpx.ASGITransport(new_gateway(desk, find_layers, live))
+    transport = httpx.ASGITransport(new_gateway(desk, find_layers, live, draw_legend))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
         yield Gateway(http, queue, cache)

@@ -6,10 +6,10 @@ import anyio
 import httpx
 import pytest
 
-from producers.gateway.tiles import WANTED_PRIORITY
 from producers.payloads.tiles import RenderTile
 from producers.tilegrid import Tile, tile_bbox_3857
 from producers.tilekey import tile_key
+from producers.tilepriority import INTERACTIVE_PRIORITY
 from streams.priority import Priority
 from streams.settle import Verdict
 from tests.producers.gateway.conftest import LAYER, STYLE, TILE, TIMES, Gateway
@@ -56,7 +56,7 @@ async def test_any_other_tile_is_an_urgent_job_and_is_waited_for(gateway: Gatewa
     answer, wanted = await get_and_paint(gateway, TILE)
 
     assert (answer.status_code, answer.content) == (200, b"a picture")
-    assert Priority.of(wanted.priority) is Priority.of(WANTED_PRIORITY) is Priority.HIGH
+    assert Priority.of(wanted.priority) is Priority.of(INTERACTIVE_PRIORITY) is Priority.HIGH
     assert (wanted.layer, wanted.time) == (LAYER.name, LAYER.time)
     assert wanted.bbox == tile_bbox_3857(Tile(1, 0, 1))
 
@@ -209,3 +209,13 @@ async def test_the_page_and_everything_it_loads_comes_from_here(gateway: Gateway
 @pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/assets/"])
 async def test_nothing_but_the_assets_is_served(gateway: Gateway, path: str) -> None:
     assert (await gateway.http.get(path)).status_code == 404
+
+
+async def test_a_legend_is_drawn_for_styles_that_there_are(gateway: Gateway) -> None:
+    legend = await gateway.http.get("/legends/gfs_TMP_2m/temperature.png")
+    unknown = await gateway.http.get("/legends/gfs_TMP_2m/wind.png")
+
+    assert (legend.status_code, legend.content) == (200, b"the legend of gfs_TMP_2m in temperature")
+    assert legend.headers["content-type"] == "image/png"
+    assert unknown.status_code == 404
+    assert "there are temperature" in error_of(unknown)

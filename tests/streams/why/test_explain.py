@@ -286,6 +286,11 @@ CASES: dict[str, tuple[JobFacts, Reason, str]] = {
         Reason.CANCELLED,
         "while it ran by worker w:1:aa on mill.",
     ),
+    "expired": (
+        replace(ENDED, state=State.CANCELLED, cause="expired"),
+        Reason.EXPIRED,
+        "no worker was free until then: cancelled at 2026-11-22 06:00:03 UTC (2s ago), without",
+    ),
     "dead": (
         replace(
             ENDED,

@@ -9,6 +9,7 @@ and the corners that they count from must lie a whole number of pixels apart.
 """
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -26,7 +27,7 @@ Fixed = npt.NDArray[np.int64]
 PARTS: Final = 256
 
 #: How many pixels of shapes are computed at once; bounds the memory.
-_AT_ONCE_PX: Final = 1 << 19
+_AT_ONCE_PX: Final = 1 << 16
 
 
 def fixed(places_px: Float64s) -> Fixed:
@@ -57,8 +58,7 @@ class Mask:
         """Which squares, *first* their first columns and rows, have a pixel on the mask."""
         height, width = self.coverage.shape
         near: Bools = (first > -self._edge) & (first < np.array([width, height]))
-        seen: Bools = np.logical_and.reduce(near, axis=1)
-        return seen
+        return near[:, 0] & near[:, 1]
 
     def parts(self, count: int) -> Iterator[slice]:
         """*count* squares in parts that bound the memory."""
@@ -74,20 +74,25 @@ class Mask:
         np.maximum.at(self._framed.reshape(-1), at.ravel(), squares.ravel())
 
 
-def first_pixels(corners: Fixed, reach_px: float) -> Fixed:
-    """Column and row of the first pixel whose centre may be within reach of each shape.
+def bounds(corners: Fixed) -> tuple[Fixed, Fixed]:
+    """The least and the greatest x and y of each shape, *corners* int64[shapes, corners, 2]."""
+    # Corner by corner: to reduce along so short an axis takes numpy ten times as long.
+    by_corner = corners.swapaxes(0, 1)
+    return reduce(np.minimum, by_corner), reduce(np.maximum, by_corner)
 
-    *corners* are its corners: int64[shapes, corners, 2].
-    """
+
+def first_pixels(corners: Fixed, reach_px: float) -> Fixed:
+    """Column and row of the first pixel whose centre may be within reach of each shape."""
+    least, _ = bounds(corners)
     reach = int(np.ceil(reach_px * PARTS))
-    first: Fixed = (corners.min(axis=1) - reach + PARTS // 2 - 1) // PARTS
+    first: Fixed = (least - reach + PARTS // 2 - 1) // PARTS
     return first
 
 
 def edge_px(corners: Fixed, reach_px: float) -> int:
     """The edge of a square of pixels that holds each shape and what it reaches."""
-    extent = np.ptp(corners, axis=1).max(initial=0) / PARTS
-    return int(extent + 2 * reach_px) + 2
+    least, most = bounds(corners)
+    return int((most - least).max(initial=0) / PARTS + 2 * reach_px) + 2
 
 
 def centres_from(first: Fixed, corners: Fixed, edge: int) -> tuple[Float32s, Float32s]:

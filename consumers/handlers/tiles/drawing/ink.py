@@ -35,12 +35,15 @@ def paint(picture: Picture, inks: Iterable[Ink]) -> None:
 
     Raises:
         StyleError: a colour is written wrongly.
+        ValueError: *picture* is a part of a larger one.
     """
+    if not picture.flags.c_contiguous:
+        raise ValueError("only a whole picture can be painted on, not a part of a larger one")
     # A pixel as one number: that is what few of many are taken from fastest.
     flat = picture.reshape(-1).view(np.uint32)
     for ink in inks:
         colour = rgba(ink.colour)
-        covered = np.flatnonzero(ink.coverage)
+        covered = np.flatnonzero(ink.coverage != 0)  # of truths, because that is faster
         share = ink.coverage.reshape(-1)[covered].astype(np.float32) * np.float32(
             colour[3] / _FULL**2
         )

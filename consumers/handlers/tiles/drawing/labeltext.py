@@ -27,6 +27,7 @@ class TextMask(NamedTuple):
     box: Coverage
 
 
+@lru_cache(maxsize=1024)
 def text_width_px(text: str, size_px: float) -> float:
     """How long *text* is along its line."""
     return _font(size_px).getlength(text) / _LARGER

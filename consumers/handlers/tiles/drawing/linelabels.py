@@ -5,19 +5,18 @@ wholly inside the cell of the picture that it belongs to. It follows from the li
 cell alone: the same cell has the same labels in every picture, and none is cut.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import atan2, ceil, degrees
+from math import atan2, degrees
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from consumers.handlers.tiles.drawing.coverage import Coverage
 from consumers.handlers.tiles.drawing.ink import Ink
 from consumers.handlers.tiles.drawing.isolines import Isoline
 from consumers.handlers.tiles.drawing.labeltext import ANGLE_STEP_DEG, text_mask, text_width_px
-from consumers.handlers.tiles.weights import Float64s
+from consumers.handlers.tiles.weights import Bools, Float64s, Ints
 
 #: Places are tried this far apart along a line.
 _TRY_EVERY_PX: Final = 3.0
@@ -79,12 +78,26 @@ class Label(NamedTuple):
 
 def place_labels(lines: Sequence[Isoline], options: Labels, shape: tuple[int, int]) -> list[Label]:
     """The labels of *lines* in a cell of *shape* (height, width), the longest lines first."""
+    lines = [line for line in lines if len(line.points) > 1]
+    if not lines:
+        return []
+    texts = [options.text(line.level) for line in lines]
+    widths = np.array([text_width_px(text, options.size_px) for text in texts])
+    widths += 3 * options.rim_px
+    tried = _places_along(lines, widths, options, shape)
+    free = np.ones(len(tried.owner), dtype=np.bool_)
     placed: list[Label] = []
-    for line in sorted(lines, key=lambda each: -len(each.points)):
-        for label in _along(line, options, shape, placed):
-            placed.append(label)
-            if len(placed) == _LABELS_MAX:
-                return placed
+    while len(placed) < _LABELS_MAX and free.any():
+        # They are sorted: the first is the best one of the longest line.
+        best = int(free.argmax())
+        owner = tried.owner[best]
+        x, y = tried.middles[best]
+        width = float(widths[owner])
+        angle = _angle_deg(tried.ways[best])
+        placed.append(Label(texts[owner], float(x), float(y), angle, width))
+        away = np.hypot(tried.middles[:, 0] - x, tried.middles[:, 1] - y)
+        free &= away > (widths[tried.owner] + width) / 2
+        free &= (tried.owner != owner) | (away >= options.apart_px)
     return placed
 
 
@@ -108,56 +121,57 @@ def draw_labels(
     return inks if options.rim is None else (Ink(rims, options.rim), *inks)
 
 
-def _along(
-    line: Isoline, options: Labels, shape: tuple[int, int], placed: Sequence[Label]
-) -> Iterator[Label]:
-    """The labels of one line, each clear of those in *placed*, to which each is added."""
-    text = options.text(line.level)
-    width = text_width_px(text, options.size_px) + 3 * options.rim_px
-    half = ceil(width / 2 / _TRY_EVERY_PX)
-    tried = _evenly(line)
-    if len(tried) <= 3 * half:
-        return
-    starts, middles, ends = tried[: -2 * half], tried[half:-half], tried[2 * half :]
-    centres = (starts + ends) / 2
-    shorter = 2 * half * _TRY_EVERY_PX - np.hypot(*(ends - starts).T)
-    # A line that winds may come back to the middle; it is then much shorter than its way.
-    bends = np.maximum(np.hypot(*(middles - centres).T), shorter)
-    free = (bends <= _BEND_MAX * options.size_px) & _inside(starts, ends, options, shape)
-    for other in placed:
-        away = np.hypot(centres[:, 0] - other.x_px, centres[:, 1] - other.y_px)
-        free &= away > (width + other.width_px) / 2
-    while free.any():
-        best = int(np.argmin(np.where(free, bends, np.inf)))
-        x, y = centres[best]
-        yield Label(text, float(x), float(y), _angle_deg(starts[best], ends[best]), width)
-        free &= np.hypot(*(centres - centres[best]).T) >= max(options.apart_px, width)
+class _Tried(NamedTuple):
+    """Places where a label can stand, those of the longest line first, the straightest first.
+
+    `owner` is the number of the line, `ways` leads from the label's start to its end.
+    """
+
+    owner: Ints
+    middles: Float64s
+    ways: Float64s
 
 
-def _evenly(line: Isoline) -> Float64s:
-    """Points on *line*, `_TRY_EVERY_PX` apart along it."""
-    x, y = line.points.T
-    at = np.zeros(len(x))
-    np.cumsum(np.hypot(np.diff(x), np.diff(y)), out=at[1:])
+def _places_along(
+    lines: Sequence[Isoline], widths: Float64s, options: Labels, shape: tuple[int, int]
+) -> _Tried:
+    points = np.concatenate([line.points for line in lines])
+    ends = np.cumsum([len(line.points) for line in lines])
+    steps = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T)
+    # From the end of one line to the start of the next there is no way.
+    steps[ends[:-1]] = 0.0
+    at = np.cumsum(steps)
+    lengths = np.diff(at[ends - 1], prepend=0.0)
     where = np.arange(0.0, at[-1], _TRY_EVERY_PX)
-    return np.stack((np.interp(where, at, x), np.interp(where, at, y)), axis=1)
+    x, y = np.interp(where, at, points[:, 0]), np.interp(where, at, points[:, 1])
+    owner = np.searchsorted(at[ends - 1], where)
+    half = np.ceil(widths / 2 / _TRY_EVERY_PX).astype(np.intp)[owner]
+    number = np.arange(len(where))
+    before, after = np.maximum(number - half, 0), np.minimum(number + half, len(where) - 1)
+    fits = (owner[before] == owner) & (owner[after] == owner) & (after - before == 2 * half)
+    before, number, after, owner = before[fits], number[fits], after[fits], owner[fits]
+    starts, stops = (np.stack((x[each], y[each]), axis=1) for each in (before, after))
+    middles, ways = (starts + stops) / 2, stops - starts
+    off = np.hypot(x[number] - middles[:, 0], y[number] - middles[:, 1])
+    # A line that winds may come back to the middle; it is then much shorter than its way.
+    bends = np.maximum(off, (after - before) * _TRY_EVERY_PX - np.hypot(*ways.T))
+    good = (bends <= _BEND_MAX * options.size_px) & _inside(starts, stops, options, shape)
+    order = np.lexsort((bends, owner, -lengths[owner]))
+    order = order[good[order]]
+    return _Tried(owner[order], middles[order], ways[order])
 
 
-def _inside(
-    starts: Float64s, ends: Float64s, options: Labels, shape: tuple[int, int]
-) -> npt.NDArray[np.bool_]:
+def _inside(starts: Float64s, ends: Float64s, options: Labels, shape: tuple[int, int]) -> Bools:
     """Whether a label from each of *starts* to each of *ends* lies in the cell."""
     # Angles and places are rounded: by 2.5 degrees of half a label, and by half a pixel.
     room = options.size_px / 2 + options.rim_px + 2
     least, most = np.minimum(starts, ends) - room, np.maximum(starts, ends) + room
-    inside: npt.NDArray[np.bool_] = (
-        (least >= 0).all(axis=1) & (most[:, 0] <= shape[1]) & (most[:, 1] <= shape[0])
-    )
+    inside: Bools = (least >= 0).all(axis=1) & (most[:, 0] <= shape[1]) & (most[:, 1] <= shape[0])
     return inside
 
 
-def _angle_deg(start: Float64s, end: Float64s) -> int:
-    """The direction from *start* to *end* or back, whichever is upright, in whole steps."""
-    dx, dy = end - start
+def _angle_deg(way: Float64s) -> int:
+    """The direction of *way* or back, whichever is upright, in whole steps."""
+    dx, dy = way
     angle = round(degrees(atan2(-dy, dx)) / ANGLE_STEP_DEG) * ANGLE_STEP_DEG
     return (angle + 90) % 180 - 90

@@ -13,6 +13,7 @@ from consumers.handlers.tiles.drawing.coverage import (
     Coverage,
     Fixed,
     Mask,
+    bounds,
     centres_from,
     edge_px,
     first_pixels,
@@ -58,15 +59,16 @@ def _near(strokes: Fixed, reach_px: float, shape: tuple[int, int]) -> Fixed:
     height, width = shape
     margin = int(reach_px + 1) * PARTS
     far = np.array([width, height]) * PARTS + margin
-    near = (strokes.max(axis=1) > -margin) & (strokes.min(axis=1) < far)
-    found: Fixed = strokes[near.all(axis=1)]
+    least, most = bounds(strokes)
+    near = (most > -margin) & (least < far)
+    found: Fixed = strokes[near[:, 0] & near[:, 1]]
     return found
 
 
 def _pieces(strokes: Fixed) -> Fixed:
     """*strokes*, cut into pieces of at most `_PIECE_PX`."""
     along = strokes[:, 1] - strokes[:, 0]
-    longest = np.abs(along).max(axis=1, initial=0)
+    longest = np.maximum(np.abs(along[:, 0]), np.abs(along[:, 1]))
     counts = np.maximum(1, np.ceil(longest / (_PIECE_PX * PARTS))).astype(np.int64)
     if (counts == 1).all():
         return strokes

@@ -32,6 +32,7 @@ from consumers.handlers.tiles.styles.document import (
     Document,
     Layer,
 )
+from consumers.handlers.tiles.styles.palettes import named_palette
 from producers.payloads.fields.name import Name
 from producers.payloads.flaws import told
 
@@ -157,7 +158,10 @@ class StyleLibrary:
     def _version(self, name: str) -> str:
         digest = blake2b(digest_size=6)
         for part in (name, *self._parts(name)):
-            digest.update(orjson.dumps([DRAWING_REVISION, _drawn(self._documents[part])]))
+            document = self._documents[part]
+            digest.update(orjson.dumps([DRAWING_REVISION, _drawn(document)]))
+            if isinstance(document, Coloured) and document.palette:
+                digest.update(named_palette(document.palette).tobytes())
         return digest.hexdigest()
 
     def _parts(self, name: str) -> Iterator[str]:

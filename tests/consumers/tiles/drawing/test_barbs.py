@@ -258,3 +258,48 @@ def test_over_the_date_line_glyphs_meet_as_well() -> None:
     off = np.abs(draw(grid, u, v, across)[..., 3].astype(int) - np.hstack((last, first)))
     assert off.max() <= 2
     assert last[:, -20:].any()
+
+
+POLAR = "EPSG:3413"
+
+
+def polar(west: float, north: float, tiles: int = 1) -> Target:
+    """256 pixels of 8 km for each of *tiles* in both directions, from a corner in tiles on."""
+    step = 256 * 8000.0
+    box = BoundingBox(
+        min_x=west * step,
+        max_x=(west + tiles) * step,
+        min_y=(north - tiles) * step,
+        max_y=north * step,
+    )
+    return Target(POLAR, box, 256 * tiles, 256 * tiles)
+
+
+def test_around_the_pole_four_pictures_are_one_as_well() -> None:
+    grid = global_grid()
+    u, v = storm(grid)
+
+    parts = [[draw(grid, u, v, polar(west, north)) for west in (-1, 0)] for north in (1, 0)]
+
+    whole = draw(grid, u, v, polar(-1, 1, tiles=2))
+    np.testing.assert_array_equal(np.vstack([np.hstack(row) for row in parts]), whole)
+    assert whole.any()
+
+
+def test_on_a_polar_map_a_south_wind_points_to_the_pole() -> None:
+    grid = global_grid(nx=120, ny=61)
+    shape = (grid.ny, grid.nx)
+    picture = polar(-1, 1, tiles=2)
+    lattice = glyph_lattice(picture, 50, 30)
+    assert lattice is not None
+    mapping = map_tile(grid, lattice.target)
+    assert mapping is not None
+    north, none = (np.full(shape, speed, dtype=np.float32) for speed in (10, 0))
+    u, v = (bilinear(crop(each, mapping.window), mapping) for each in (none, north))
+
+    winds = winds_at(lattice, picture, grid, u, v)
+
+    to_pole = 256 - winds.middles_px
+    to_pole /= np.hypot(*to_pole.T)[:, None]
+    # Winds are turned on a sphere, the map is one of an ellipsoid.
+    assert (winds.flow * to_pole).sum(axis=1).min() > np.cos(np.radians(0.1))

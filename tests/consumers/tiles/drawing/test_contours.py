@@ -20,7 +20,7 @@ from consumers.handlers.tiles.pixels import Target
 from consumers.handlers.tiles.sample import bilinear
 from producers.payloads.tiles import BoundingBox
 from producers.tilegrid import WORLDS, Tile, tile_bbox
-from tests.consumers.tiles.grids import Float32s, areas, field, global_grid, projected_grid
+from tests.consumers.tiles.grids import Float32s, areas, field, global_grid, picture, projected_grid
 from tests.support.oracle import crop
 
 Picture = npt.NDArray[np.uint8]
@@ -42,9 +42,9 @@ def inks(grid: Grid, values: Float32s, target: Target, contours: Contours) -> tu
 
 
 def draw(grid: Grid, values: Float32s, target: Target, contours: Contours) -> Picture:
-    picture = transparent((target.height_px, target.width_px))
-    paint(picture, inks(grid, values, target, contours))
-    return picture
+    drawn = transparent((target.height_px, target.width_px))
+    paint(drawn, inks(grid, values, target, contours))
+    return drawn
 
 
 def block(tile: Tile, crs: str, size_px: int) -> tuple[list[list[Target]], Target]:
@@ -127,6 +127,46 @@ def test_pictures_out_of_step_with_tiles_have_the_same_lines(target: Target, col
 
     for ink, one, other in zip(plain.draw(whole, (0, 0)), left, right, strict=True):
         np.testing.assert_array_equal(np.hstack((one.coverage, other.coverage)), ink.coverage)
+
+
+def test_over_the_date_line_lines_meet_as_well() -> None:
+    grid = global_grid()
+    values = field(grid)
+    plain = replace(STYLE, labels=None)
+    last, first = (
+        draw(grid, values, picture(Tile(3, x, 3)), plain)[..., 3].astype(int) for x in (7, 0)
+    )
+    box = tile_bbox(Tile(3, 7, 3))
+    step = box.max_x - box.min_x
+    across = Target("EPSG:3857", box.model_copy(update={"max_x": box.max_x + step}), 512, 256)
+
+    # Places beyond the date line are counted on, so the last bits may be others.
+    off = np.abs(draw(grid, values, across, plain)[..., 3].astype(int) - np.hstack((last, first)))
+    assert off.max() <= 2
+    assert last[:, -1].any()
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3413", "EPSG:3035", "EPSG:32661"])
+def test_in_every_system_pictures_of_whole_cells_agree(crs: str) -> None:
+    grid = global_grid()
+    values = field(grid, missing=True)
+    step = 256 * 4000.0
+    left, top = {"EPSG:3035": (4, 4), "EPSG:32661": (2, 2)}.get(crs, (0, 0))
+
+    def drawn(west: int, north: int, tiles: int) -> Picture:
+        box = BoundingBox(
+            min_x=(left + west) * step,
+            max_x=(left + west + tiles) * step,
+            min_y=(top + north - tiles) * step,
+            max_y=(top + north) * step,
+        )
+        return draw(grid, values, Target(crs, box, 256 * tiles, 256 * tiles), STYLE)
+
+    parts = [[drawn(west, north, 1) for west in (-1, 0)] for north in (1, 0)]
+
+    whole = drawn(-1, 1, 2)
+    np.testing.assert_array_equal(np.vstack([np.hstack(row) for row in parts]), whole)
+    assert whole.any()
 
 
 def ramp(width_px: int = 256, height_px: int = 256) -> Float32s:

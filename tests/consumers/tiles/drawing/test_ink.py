@@ -40,3 +40,9 @@ def test_two_thin_layers_are_more_opaque_than_one() -> None:
 def test_a_colour_that_is_none_is_refused() -> None:
     with pytest.raises(StyleError, match="#rrggbb"):
         paint(transparent((1, 1)), [Ink(coverage(1), "red")])
+
+
+def test_a_part_of_a_picture_is_refused() -> None:
+    """Paint on a copy of it would be lost."""
+    with pytest.raises(ValueError, match="only a whole picture"):
+        paint(transparent((4, 4))[:, 1:3], [Ink(coverage(1), "#ffffff")])

@@ -118,20 +118,22 @@ def test_bands_are_those_of_an_exact_search_over_the_stops(
     shown: list[float], transform: str, data: st.DataObject
 ) -> None:
     """A value on a threshold belongs to the upper band, in the units of the grid."""
-    stops = [[value, data.draw(COLOURS)] for value in sorted(shown)]
+    thresholds = sorted(shown)
+    colours = [data.draw(COLOURS) for _ in thresholds]
+    stops = list(zip(thresholds, colours, strict=True))
     document = {"type": "discrete", "transform": transform, "stops": stops, "under": "#010203"}
     library = StyleLibrary({"mine": orjson.dumps(document)})
     part = library.find("mine").document.transform.transform
-    edges = np.array([part.stored(value) for value, _ in stops], dtype=np.float32)
+    edges = np.array([part.stored(value) for value in thresholds], dtype=np.float32)
     style = library.colouring("mine", None)
     values = np.concatenate(
-        (edges, np.nextafter(edges, np.float32(-np.inf)), np.float32([-1e9, 0, 1e9]))
+        (edges, np.nextafter(edges, np.float32(-np.inf)), np.array([-1e9, 0, 1e9], np.float32))
     )
 
     found = style.palette[style.indices(values)]
 
     exact = [
-        rgba(stops[count - 1][1]) if count else rgba("#010203")
+        rgba(colours[count - 1]) if count else rgba("#010203")
         for count in np.searchsorted(edges, values, side="right")
     ]
     np.testing.assert_array_equal(found, np.array(exact))

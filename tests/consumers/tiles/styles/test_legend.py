@@ -16,6 +16,7 @@ from consumers.handlers.tiles.styles.legendpicture import (
     BREADTH_PX,
     LENGTH_PX,
     MARGIN_PX,
+    Orientation,
     legend_png,
 )
 from tests.support.looks import LIBRARY, TEMPERATURE
@@ -31,8 +32,8 @@ def scale_of(name: str) -> Scale:
 
 
 def picture(name: str, *, standing: bool = False, scale: int = 1) -> Bytes:
-    orientation = "vertical" if standing else "horizontal"
-    png = legend_png(legend_of(LIBRARY, name, RANGE), orientation=orientation, scale=scale)  # type: ignore[arg-type]
+    orientation: Orientation = "vertical" if standing else "horizontal"
+    png = legend_png(legend_of(LIBRARY, name, RANGE), orientation=orientation, scale=scale)
     with Image.open(io.BytesIO(png)) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -52,7 +53,7 @@ def test_the_colours_of_a_legend_are_those_of_tiles(name: str) -> None:
     scale, style = scale_of(name), LIBRARY.colouring(name, RANGE)
     palette = {bytes(colour) for colour in style.palette}
 
-    assert {bytes(ImageColor.getcolor(each, "RGBA")) for each in scale.ramp} <= palette  # type: ignore[arg-type]
+    assert {bytes(ImageColor.getcolor(each, "RGBA")) for each in scale.ramp} <= palette
     assert [tick.value for tick in scale.ticks] == sorted(tick.value for tick in scale.ticks)
     assert all(0 <= tick.place <= 1 for tick in scale.ticks)
 
