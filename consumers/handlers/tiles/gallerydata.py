@@ -7,6 +7,7 @@ formulas beside them are rules of thumb.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from consumers.handlers.tiles.atmosphere import forecast
 from consumers.handlers.tiles.continents import land_share
 from consumers.handlers.tiles.field import Field
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 
 #: The run that the gallery shows: northern winter, when the lows are deep.
 RUN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -25,7 +25,7 @@ from consumers.errors import MissingExtraError
 from consumers.handlers.tiles.announcements import Announcement
 from consumers.handlers.tiles.catalog import Catalog, Dataset, DatasetKey
 from consumers.handlers.tiles.dataerrors import IngestError, TilesDataError, iso_utc
-from consumers.handlers.tiles.described import storage_path_of, widened
+from consumers.handlers.tiles.described import described, storage_path_of, widened
 from consumers.handlers.tiles.field import Field, SkippedField
 from consumers.handlers.tiles.gribscan import scan
 from consumers.handlers.tiles.levels import levels_of
@@ -145,7 +145,7 @@ class _Ingest:
         if isinstance(field, SkippedField):
             self.skipped.append(field)
             return
-        dataset = await to_thread.run_sync(_described, field)
+        dataset = await to_thread.run_sync(described, field)
         if dataset.key in self.datasets:
             reason = "there are two fields for this layer and time; the first was taken"
             self.skipped.append(SkippedField(field.name, reason))
