@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 from anyio import to_thread
 from pydantic import JsonValue
 
@@ -17,6 +18,7 @@ from consumers.handlers.tiles.dataerrors import ObjectMissingError, TilesDataErr
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.encoding import Format, Indexed, encode
 from consumers.handlers.tiles.errors import TileError
+from consumers.handlers.tiles.grid import GeographicGrid
 from consumers.handlers.tiles.layered import LayeredPainter
 from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import MappingCache
@@ -104,6 +106,8 @@ class TilePainter:
             numbers, members, targets = zip(*group, strict=True)
             for sheet in sheets(targets):
                 drawn = await self._try(members[0], sheet)
+                # The worker's other tasks get their turn between two rows.
+                await anyio.lowlevel.checkpoint()
                 for place, member in enumerate(sheet.members):
                     outcomes[numbers[member]] = drawn[place]
         return [outcomes[number] for number in range(len(tiles))]
@@ -123,7 +127,10 @@ class TilePainter:
         selection = await self._lookups.find(tile.layer, tile.time)
         style = self._styles.find(tile.style)
         if isinstance(style.document, Coloured):
-            drawn = await self._coloured(tile, sheet, selection)
+            # Where every pixel has its own cell, a wide window costs more than it saves.
+            whole = isinstance(selection.dataset.grid, GeographicGrid) and sheet.target.is_straight
+            parts = [sheet] if whole else sheet.parts
+            drawn = [data for part in parts for data in await self._coloured(tile, part, selection)]
         else:
             drawn = [
                 await self._layered.paint(
