@@ -50,7 +50,7 @@ def main() -> None:
     colormap = {number: tuple(colour) for number, colour in enumerate(case["palette"])}
     low, high = case["range"]
     times_ms: list[float] = []
-    size = 0
+    size, png = 0, b""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "grid.tif"
         write_cog(np.load(case["values"]), case, path)
