@@ -18,20 +18,36 @@ class Dues:
         self._clock = clock
         self._due_s = math.inf
         self._heard_s = -math.inf
+        # The soonest of those that were put there since the question that was answered last.
+        self._expected_s, self._expected_at_s = math.inf, -math.inf
         #: Until when somebody sleeps in `wait`.
         self.waits_until_s = -math.inf
         self._sooner = anyio.Event()
 
-    def heard(self, due_in_ms: int | None) -> None:
-        """The server has said when the next one is due; None where none waits."""
+    def now_s(self) -> float:
+        """The moment of a question to the server, for `heard`."""
+        return self._clock()
+
+    def heard(self, due_in_ms: int | None, *, asked_s: float = math.inf) -> None:
+        """The server has said when the next one is due; None where none waits.
+
+        The answer does not know of what was expected since *asked_s*.
+        """
         self._heard_s = self._clock()
-        self._due_s = math.inf
+        if self._expected_at_s < asked_s:
+            self._expected_s = math.inf
+        self._due_s = self._expected_s
         if due_in_ms is not None:
-            self.expect(due_in_ms)
+            self._due_by(self._clock() + due_in_ms / 1000)
 
     def expect(self, due_in_ms: int) -> None:
-        """One more waits, for so long: this worker has put it there itself."""
-        due_s = self._clock() + due_in_ms / 1000
+        """One more waits, for so long: somebody has just put it there."""
+        self._expected_at_s = self._clock()
+        due_s = self._expected_at_s + due_in_ms / 1000
+        self._expected_s = min(self._expected_s, due_s)
+        self._due_by(due_s)
+
+    def _due_by(self, due_s: float) -> None:
         self._due_s = min(self._due_s, due_s)
         if due_s < self.waits_until_s:
             self._sooner.set()

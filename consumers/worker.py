@@ -224,10 +224,11 @@ class Worker:
     ) -> None:
         """Fetch, claim and promote until it is time to stop."""
         settings, log = self._settings, self._log
+        keys, metrics = self._keys, self._metrics
         fetcher = Fetcher(
             server,
             reader,
-            self._keys,
+            keys,
             self.consumer,
             self._inflight,
             orphans,
@@ -235,18 +236,11 @@ class Worker:
             self._dues,
             self._clock,
             self._health,
-            self._metrics,
+            metrics,
             log,
         )
         claimer = Claimer(
-            server,
-            self._keys,
-            self.consumer,
-            self._retention,
-            self._inflight,
-            orphans,
-            self._metrics,
-            log,
+            server, keys, self.consumer, self._retention, self._inflight, orphans, metrics, log
         )
         log.info(
             "worker_started",
@@ -262,27 +256,13 @@ class Worker:
             taking.start_soon(claimer.run, pool, stopping)
             taking.start_soon(self._brakes.run, stopping)
             taking.start_soon(
-                promote,
-                server,
-                self._keys,
-                self._retention,
-                self._dues,
-                stopping,
-                self._metrics,
-                log,
+                promote, server, keys, self._retention, self._dues, stopping, metrics, log
             )
             taking.start_soon(
-                listen,
-                server,
-                self._keys,
-                self._dues,
-                fetcher.wake,
-                stopping,
-                self._metrics,
-                log,
+                listen, server, keys, self._dues, fetcher.wake, stopping, metrics, log
             )
-            taking.start_soon(compare, orphans, ground, lease_ms, stopping, self._metrics, log)
-            taking.start_soon(tidy, server, self._keys, lease_ms, stopping, self._metrics, log)
+            taking.start_soon(compare, orphans, ground, lease_ms, stopping, metrics, log)
+            taking.start_soon(tidy, server, keys, lease_ms, stopping, metrics, log)
 
     async def _close_when_stopping(self) -> None:
         await self._shutdown.stopping.wait()

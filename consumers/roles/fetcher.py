@@ -140,11 +140,12 @@ class Fetcher:
             self._inflight.release(slots)
 
     async def _fetch(self, slots: int) -> list[Delivery]:
+        asked_s = self._dues.now_s()
         found = await fetch(
             self._server, self._keys, self._consumer, slots=slots, served=self._served
         )
         self._served += len(found.deliveries)
-        self._dues.heard(found.due_in_ms)
+        self._dues.heard(found.due_in_ms, asked_s=asked_s)
         self._starts.is_watched = found.is_watched
         self._clock.heard(found.server_ms)
         self._hear_of_pause(found.paused)

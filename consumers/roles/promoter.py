@@ -31,13 +31,14 @@ async def promote(
 
         async def promote_for_ever() -> None:
             while True:
+                asked_s = dues.now_s()
                 try:
                     _moved, wait_ms = await promote_due(server, keys, retention)
                 except (RedisError, OSError) as error:
                     await anyio.sleep(outage.failed("promote_failed", error))
                 else:
                     outage.over()
-                    dues.heard(wait_ms)
+                    dues.heard(wait_ms, asked_s=asked_s)
                     await dues.wait()
 
         ending.start_soon(promote_for_ever)

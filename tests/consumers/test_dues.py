@@ -77,6 +77,21 @@ def test_of_what_this_worker_puts_off_the_soonest_counts(dues: Dues, clock: Cloc
     assert dues.until_s() == clock.now_s + 0.05
 
 
+def test_an_answer_does_not_know_of_what_was_put_there_since_it_was_asked_for(
+    dues: Dues, clock: Clock
+) -> None:
+    asked_s = dues.now_s()
+    clock.now_s += 0.001
+    dues.expect(300)
+    clock.now_s += 0.001
+
+    dues.heard(None, asked_s=asked_s)
+    assert dues.until_s() == pytest.approx(clock.now_s + 0.299)
+
+    dues.heard(None, asked_s=dues.now_s())
+    assert dues.until_s() == clock.now_s + ASK_S
+
+
 @pytest.mark.parametrize("tell", [lambda dues: dues.heard(0), lambda dues: dues.expect(0)])
 async def test_one_that_comes_sooner_ends_the_sleep(
     dues: Dues, clock: Clock, tell: Callable[[Dues], None]

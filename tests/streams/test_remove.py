@@ -36,7 +36,7 @@ async def test_nothing_is_left_of_it_and_its_id_is_free(queue: QueueUnderTest, s
     assert await remove(queue.server, queue.keys, "a") is Removal.REMOVED
 
     left = {*await queue.contents()} - before
-    assert left <= {queue.keys.counters, queue.keys.stats, queue.keys.dead}
+    assert left <= {queue.keys.counters, queue.keys.stats, queue.keys.dead, queue.keys.wake}
     assert await queue.letters() == []
     assert await queue.fetch() == []
     with pytest.raises(UnknownJobError):

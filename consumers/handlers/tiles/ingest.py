@@ -14,7 +14,6 @@ mends it.
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from consumers.errors import MissingExtraError
 from consumers.handlers.tiles.announcements import Announcement
 from consumers.handlers.tiles.catalog import Catalog, Dataset, DatasetKey
 from consumers.handlers.tiles.dataerrors import IngestError, TilesDataError, iso_utc
+from consumers.handlers.tiles.described import described, storage_path_of, widened
 from consumers.handlers.tiles.field import Field, SkippedField
 from consumers.handlers.tiles.gribscan import scan
 from consumers.handlers.tiles.levels import levels_of
@@ -33,7 +33,6 @@ from consumers.handlers.tiles.models import model_of_file
 from consumers.handlers.tiles.names import LayerName, layer_name
 from consumers.handlers.tiles.pyramid import Pyramid, summary_of
 from consumers.handlers.tiles.shards import (
-    ShardLayout,
     Values,
     decode_shard,
     encode_shard,
@@ -146,7 +145,7 @@ class _Ingest:
         if isinstance(field, SkippedField):
             self.skipped.append(field)
             return
-        dataset = await to_thread.run_sync(_described, field)
+        dataset = await to_thread.run_sync(described, field)
         if dataset.key in self.datasets:
             reason = "there are two fields for this layer and time; the first was taken"
             self.skipped.append(SkippedField(field.name, reason))
@@ -215,7 +214,7 @@ class _Ingest:
 
     async def _store_speed(self, name: LayerName, one: Dataset, other: Dataset) -> None:
         """Shard by shard: never a whole field in memory."""
-        path = _storage_path(replace(one, name=name), f"{one.storage_path} {other.storage_path}")
+        path = storage_path_of(replace(one, name=name), f"{one.storage_path} {other.storage_path}")
         wind = replace(
             one,
             name=name,
@@ -231,7 +230,7 @@ class _Ingest:
             speed: Values = np.hypot(*components)
             await self._write_shard(wind, index, speed)
             await to_thread.run_sync(pyramid.take, wind.layout.box(index), speed)
-            wind = _widened(wind, speed)
+            wind = widened(wind, speed)
         await self._store_levels(wind, pyramid)
         self._add(wind)
 
@@ -281,45 +280,3 @@ def _with_model(
 
 def _pyramid(dataset: Dataset) -> Pyramid:
     return Pyramid(dataset.layout, dataset.levels, summary_of(dataset.name.parameter))
-
-
-def _described(field: Field) -> Dataset:
-    if field.model is None:
-        raise IngestError(f"the field {field.name} names no model")
-    ny, nx = field.values.shape
-    dataset = Dataset(
-        name=layer_name(field.model, field.parameter, field.level),
-        reference_time=field.reference_time,
-        forecast=field.forecast,
-        grid=field.grid,
-        layout=ShardLayout.of(ny, nx),
-        storage_path="",
-        units=field.units,
-        vmin=None,
-        vmax=None,
-        levels=levels_of(field.grid),
-    )
-    path = _storage_path(dataset, field.values)
-    return _widened(replace(dataset, storage_path=path), field.values)
-
-
-def _storage_path(dataset: Dataset, content: Values | str) -> str:
-    """A readable name with a digest of all that the shards hold."""
-    digest = blake2b(dataset.grid.to_json().encode(), digest_size=8)
-    digest.update(content.encode() if isinstance(content, str) else content.data)
-    model, parameter, level = dataset.name
-    run = f"{dataset.reference_time:%Y%m%dT%H%M%SZ}"
-    ahead_s = int(dataset.forecast.total_seconds())
-    return f"{model}/{run}/{parameter}_{level}/{ahead_s:07d}s-{digest.hexdigest()}"
-
-
-def _widened(dataset: Dataset, values: Values) -> Dataset:
-    """*dataset* with a range that holds *values*, too."""
-    least, greatest = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    if np.isnan(least):
-        return dataset
-    return replace(
-        dataset,
-        vmin=float(least) if dataset.vmin is None else min(dataset.vmin, float(least)),
-        vmax=float(greatest) if dataset.vmax is None else max(dataset.vmax, float(greatest)),
-    )

@@ -102,4 +102,6 @@ def centres_from(first: Fixed, corners: Fixed, edge: int) -> tuple[Float32s, Flo
     """
     from_corner = pixels(first * PARTS - corners)
     centres = np.arange(edge, dtype=np.float32) + np.float32(0.5)
-    return from_corner[:, 0, None] + centres, from_corner[:, 1, None] + centres
+    columns = np.add(from_corner[:, 0, None], centres, dtype=np.float32)
+    rows = np.add(from_corner[:, 1, None], centres, dtype=np.float32)
+    return columns, rows
