@@ -33,7 +33,7 @@ from consumers.handlers.tiles.styles.document import Coloured
 from consumers.handlers.tiles.styles.library import StyleLibrary
 from producers.payloads.tiles import RenderTile
 from producers.tilekey import LATEST_TTL, tile_key, ttl_for
-from streams.cache import Cache
+from streams.cache import Cache, Entry
 
 #: A usual tile takes a millisecond. Handed to a thread it takes a fifth more of the whole
 #: worker's time, because the thread and the event loop wait for each other's lock.
@@ -197,39 +197,45 @@ class RenderTileHandler:
         Raises:
             PermanentError, TilesDataError: see `TilePainter.paint`.
         """
-        return await self._keep(payload, await self._painter.paint(payload))
+        [result] = await self._run([payload])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def many(self, jobs: Sequence[BatchJob[RenderTile]], /) -> Sequence[Result]:
         """The same for many jobs, drawn side by side where they lie so (see `sheets`)."""
-        wanted = [job.payload for job in jobs]
-        outcomes = await self._painter.paint_many(wanted)
-        results: list[Result] = [each if isinstance(each, Exception) else None for each in outcomes]
-        async with anyio.create_task_group() as tasks:
-            for number, outcome in enumerate(outcomes):
-                if isinstance(outcome, Picture):
-                    tasks.start_soon(self._keep_into, results, number, wanted[number], outcome)
+        return await self._run([job.payload for job in jobs])
+
+    async def _run(self, tiles: Sequence[RenderTile]) -> list[Result]:
+        outcomes = await self._painter.paint_many(tiles)
+        entries: list[Entry] = []
+        results: list[Result] = []
+        for tile, outcome in zip(tiles, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                results.append(outcome)
+                continue
+            kept = self._entries(x_first(tile), outcome)
+            entries += kept
+            results.append(_told(kept[0].name, outcome))
+        await self._cache.put_many(entries)
         return results
 
-    async def _keep_into(
-        self, results: list[Result], number: int, tile: RenderTile, picture: Picture
-    ) -> None:
-        try:
-            results[number] = await self._keep(tile, picture)
-        except Exception as error:  # noqa: BLE001 - one job's error is its own
-            results[number] = error
-
-    async def _keep(self, tile: RenderTile, picture: Picture) -> JsonValue:
-        tile = x_first(tile)
+    def _entries(self, tile: RenderTile, picture: Picture) -> list[Entry]:
         shown, version = picture.dataset.valid_time, picture.style_version
         key = tile_key(tile, shown, style_version=version)
-        await self._cache.put(key, picture.data, ttl_for(shown, self._now()))
+        entries = [Entry(key, picture.data, ttl_for(shown, self._now()))]
         if tile.time is None:
             latest = tile_key(tile, None, style_version=version)
-            await self._cache.put(latest, picture.data, LATEST_TTL)
-        return {
-            "key": key,
-            "bytes": len(picture.data),
-            "time": iso_utc(shown),
-            "reference_time": iso_utc(picture.dataset.reference_time),
-            "covered": picture.covered,
-        }
+            entries.append(Entry(latest, picture.data, LATEST_TTL))
+        return entries
+
+
+def _told(key: str, picture: Picture) -> JsonValue:
+    """What there is to know of a picture that is kept under *key*."""
+    return {
+        "key": key,
+        "bytes": len(picture.data),
+        "time": iso_utc(picture.dataset.valid_time),
+        "reference_time": iso_utc(picture.dataset.reference_time),
+        "covered": picture.covered,
+    }
