@@ -5,6 +5,7 @@ rounds, of which each has one job a tenant. `docs/decisions/0008-turns-before-th
 says why.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from streams.delayed import arrival_row, held_slots
@@ -45,7 +46,14 @@ async def admit(server: Server, keys: Keys, retention: Retention) -> tuple[int, 
     )
     if not ids:
         return 0, False
-    names = [id_.decode() for id_ in ids]
+    codes = await let_in(server, keys, [id_.decode() for id_ in ids], retention)
+    return sum(code != _NOT_NOW for code in codes), len(ids) == ADMIT_MAX
+
+
+async def let_in(
+    server: Server, keys: Keys, names: Sequence[str], retention: Retention
+) -> list[int]:
+    """Move each of *names* that is the next one, where there is room; the codes of `admit.lua`."""
     slots = await held_slots(server, keys, names)
     codes: list[int] = await server.run(
         _ADMIT,
@@ -62,7 +70,7 @@ async def admit(server: Server, keys: Keys, retention: Retention) -> tuple[int, 
         args={"ended_ttl_ms": retention.ended_ttl_ms, "dead_ttl_ms": retention.dead_ttl_ms},
         rows=[arrival_row(keys, name, slot) for name, slot in zip(names, slots, strict=True)],
     )
-    return sum(code != _NOT_NOW for code in codes), len(names) == ADMIT_MAX
+    return codes
 
 
 def places_of(level: Priority) -> tuple[int, str]:

@@ -97,7 +97,7 @@ async def places_of(
     server: Server, keys: Keys, job_id: str, entries: set[tuple[int, str]]
 ) -> JobPlaces:
     """Every place of one job, from one script: nothing moves meanwhile."""
-    record, ttl_ms, due, queued, body, letter, cancel, rows = await server.run(
+    record, ttl_ms, due, body, letter, cancel, rows, queued = await server.run(
         _PLACES,
         keys={
             **keys.streams,

@@ -4,7 +4,7 @@
 -- args: id | level entry
 -- include: _levels _pending _fields _delivered
 -- flags: no-writes
--- returns: {{state, entry, dead entry}, ttl ms, is delayed, waits for its turn, has body, has letter, cancel asked, rows {level, entry, has body, owner, stranded}}
+-- returns: {{state, entry, dead entry}, ttl ms, is delayed, has body, has letter, cancel asked, rows {level, entry, has body, owner, stranded}, waits for its turn}
 local record = redis.call('HMGET', job, 'state', 'entry', 'dead_entry', 'priority')
 local found, seen = {}, {}
 local function visit(level, entry)
@@ -25,6 +25,7 @@ end
 local letter = record[3] and record[3] ~= '' and has_body(dead, record[3])
 return {
   { record[1] or '', record[2] or '', record[3] or '' }, redis.call('PTTL', job),
-  redis.call('ZSCORE', delayed, id) and 1 or 0, redis.call('ZSCORE', backlog, id) and 1 or 0,
-  redis.call('EXISTS', body), letter and 1 or 0, redis.call('SISMEMBER', cancel, id), found,
+  redis.call('ZSCORE', delayed, id) and 1 or 0, redis.call('EXISTS', body), letter and 1 or 0,
+  redis.call('SISMEMBER', cancel, id), found,
+  redis.call('ZSCORE', backlog, id) and 1 or 0,
 }

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.backlog import ADMIT_MAX, WINDOW, admit, share, stop_sharing
+from streams.backlog import let_in as let_in_named
 from streams.cancel import Cancellation
 from streams.depth import read_depth
 from streams.enqueue import Acceptance
@@ -176,6 +177,21 @@ async def test_several_callers_keep_the_order_and_the_window(fair: QueueUnderTes
     assert len(await fair.entries()) == WINDOW
     run = await taken(fair)
     assert run == [f"{tenant}-{n:05}" for n in range(WINDOW // 2) for tenant in ("a", "b")]
+
+
+async def test_who_looked_before_others_did_lets_in_none_too_many_and_none_too_early(
+    fair: QueueUnderTest,
+) -> None:
+    await full(fair)
+    names = await fill(fair, "a", 4)
+    await taken(fair, 2)
+
+    async def let_these_in(*wanted: str) -> list[int]:
+        return await let_in_named(fair.server, fair.keys, wanted, RETENTION)
+
+    assert await let_these_in("nobody", names[1], names[0], names[0], names[2]) == [0, 0, 1, 0, 0]
+    assert await let_these_in(*names) == [0, 1, 0, 0]
+    assert len(await fair.entries()) == WINDOW
 
 
 async def test_what_waits_is_let_in_at_once_when_turns_end(fair: QueueUnderTest) -> None:

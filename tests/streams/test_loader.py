@@ -250,7 +250,13 @@ async def test_flags_are_sent_where_the_server_knows_them(client: Redis) -> None
     with pytest.raises(Exception, match="NOGROUP"):
         await server.run(
             script,
-            {**keys.streams, "delayed": keys.delayed, "watchers": keys.watchers, "gate": keys.gate},
+            {
+                **keys.streams,
+                "delayed": keys.delayed,
+                "backlog": keys.backlog,
+                "watchers": keys.watchers,
+                "gate": keys.gate,
+            },
             {"consumer": "one", "slots": 1, "served": 0},
         )
     known = await client.script_exists(script.sha(shebang=True), script.sha(shebang=False))
@@ -273,10 +279,10 @@ def test_exactly_what_a_consumer_needs_and_what_empties_a_queue_passes_when_memo
 ):
     flagged = {name for name in NAMES if "allow-oom" in load(name).flags}
 
-    assert flagged == {"settle", "renew", "claim", "fetch", "promote", "abandon", "clear"}
+    assert flagged == {"settle", "renew", "claim", "fetch", "promote", "admit", "abandon", "clear"}
 
 
-@pytest.mark.parametrize("name", ["settle", "renew", "claim", "promote"])
+@pytest.mark.parametrize("name", ["settle", "renew", "claim", "promote", "admit"])
 def test_a_flagged_script_that_writes_passes_on_old_servers_too(name: str) -> None:
     """They check memory until the first write; `fetch` begins with one that needs none."""
     own = load(name).text.partition("\n" + text_of(name).splitlines()[0])[2]

@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from streams.backlog import admit, share
 from streams.cancel import Cancellation
 from streams.dead import purge
 from streams.embedded import EmbeddedServer
@@ -21,7 +22,7 @@ from streams.schedules import Ticked, fire, put_schedule, read_schedule
 from streams.settle import Outcome, Settled, Verdict
 from streams.state import State
 from streams.workers import retire, seen_workers
-from tests.support.queues import QueueUnderTest, job, row
+from tests.support.queues import RETENTION, QueueUnderTest, job, row
 from tests.support.sleep import taken_in_sleep
 
 NO_ROOM = "command not allowed when used memory > 'maxmemory'"
@@ -232,6 +233,20 @@ async def test_due_jobs_are_promoted_and_lost_bodies_reported(queue: QueueUnderT
     assert await queue.promote() == (1, None)
     assert [each.id for each in await queue.fetch()] == ["a"]
     assert [letter.id for letter in await queue.letters()] == ["b"]
+
+
+async def test_jobs_whose_turn_has_come_are_let_in(queue: QueueUnderTest) -> None:
+    await share(queue.server, queue.keys, window=1)
+    await queue.add(*(job(id=name) for name in ("first", "a", "b")))
+    await queue.client.delete(queue.keys.body("a"))
+    await queue.fetch()
+    await fill_up(queue)
+
+    assert await admit(queue.server, queue.keys, RETENTION) == (1, False)
+    assert await admit(queue.server, queue.keys, RETENTION) == (1, False)
+
+    assert [each.id for each in await queue.fetch()] == ["b"]
+    assert [letter.id for letter in await queue.letters()] == ["a"]
 
 
 async def test_a_whole_queue_drains(queue: QueueUnderTest) -> None:
