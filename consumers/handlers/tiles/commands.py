@@ -74,7 +74,7 @@ app.command("announce")(announce_)
 
 @app.command()
 def ingest(
-    file: Annotated[Path, typer.Argument(help="A GRIB 1 or GRIB 2 file.")],
+    file: Annotated[Path, typer.Argument(help="A GRIB or NetCDF file, or a directory of Zarr.")],
     *,
     model: Annotated[
         str | None,
