@@ -1,9 +1,9 @@
 """Objects in S3, or in anything that speaks its protocol."""
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from aiobotocore.config import AioConfig  # type: ignore[import-untyped]
 from aiobotocore.session import get_session  # type: ignore[import-untyped]
@@ -113,12 +113,12 @@ class Bucket:
             self._raise("read", name, error)
         raise ObjectTooLargeError(name, self.where, limit)
 
-    async def copy(self, name: str, file: IO[bytes], *, bytes_max: int) -> None:
-        """Append the bytes of *name* to *file*, a piece in memory at a time.
+    async def copy(self, name: str, write: Callable[[bytes], object], *, bytes_max: int) -> None:
+        """Call *write*, in a thread, with one piece of *name* after the other.
 
         Raises:
-            ObjectError: as for `get`; *file* may hold a part then. Also where *file* cannot be
-                written.
+            ObjectError: as for `get`; *write* may have had a part then. What *write* raises
+                passes, unless it is an `OSError`.
         """
         try:
             answer = await self._client.get_object(Bucket=self._name, Key=name)
@@ -128,7 +128,7 @@ class Bucket:
                     count += len(chunk)
                     if count > bytes_max:
                         raise ObjectTooLargeError(name, self.where, bytes_max)
-                    await to_thread.run_sync(file.write, chunk)
+                    await to_thread.run_sync(write, chunk)
         except _FAILURES as error:
             self._raise("read", name, error)
 

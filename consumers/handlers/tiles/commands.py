@@ -20,6 +20,7 @@ from consumers.handlers.tiles.arguments import (
 )
 from consumers.handlers.tiles.catalog import LayerSummary
 from consumers.handlers.tiles.dataerrors import iso_utc
+from consumers.handlers.tiles.fetchcommands import fetch
 from consumers.handlers.tiles.handler import Picture
 from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
@@ -68,6 +69,7 @@ def tiles() -> None:
 app.command()(styles)
 app.command()(legend)
 app.command()(gallery)
+app.command()(fetch)
 app.command()(warm)
 app.command()(schedule)
 app.command("announce")(announce_)

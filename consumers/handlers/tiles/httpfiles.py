@@ -75,7 +75,7 @@ async def download_part(url: str, file: IO[bytes], first: int, last: int | None)
     async with _within_time(url), _answer(url, {"Range": f"bytes={span}"}) as answer:
         _require_status(url, answer, _PART)
         told = answer.headers.get("Content-Range", "")
-        if not told.startswith(f"bytes {span}"):
+        if not told.startswith(f"bytes {span}" if last is None else f"bytes {span}/"):
             raise FetchError(f"{shown(url)} was asked for bytes {span} and sent '{told[:80]}'")
         return await _copy(url, answer, file, PART_BYTES_MAX if last is None else last - first + 1)
 
@@ -148,6 +148,8 @@ def write(file: IO[bytes], chunk: bytes) -> None:
     """
     try:
         file.write(chunk)
+        # A full disk is to be told here, and not when the file is closed.
+        file.flush()
     except OSError as error:
         raise FetchError(f"cannot write {file.name}: {error.strerror}") from error
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from anyio import to_thread
 
 from consumers.errors import MissingExtraError
 from consumers.handlers.tiles.dataerrors import FetchError
-from consumers.handlers.tiles.httpfiles import download, shown
+from consumers.handlers.tiles.httpfiles import download, shown, write
 from consumers.handlers.tiles.settings import TilesSettings
 from consumers.objects.errors import ObjectError
 
@@ -83,6 +84,6 @@ async def _copy_object(
             region=settings.s3_region,
             hint=_HINT,
         ) as opened:
-            await opened.copy(name, file, bytes_max=bytes_max)
+            await opened.copy(name, partial(write, file), bytes_max=bytes_max)
     except ObjectError as error:
         raise FetchError(str(error)) from error

@@ -1,6 +1,7 @@
 """What reads a forecast file: its first bytes say of what form it is."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,8 +15,6 @@ from consumers.handlers.tiles.gribscan import scan
 _NETCDF: Final = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 
 _MAGIC_BYTES: Final = 4
-
-Reader = Callable[[Path], Generator[Field | SkippedField]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,15 @@ def open_source(path: Path) -> Source:
         GribError: it is neither NetCDF nor whole GRIB.
         MissingExtraError: the extra `grib` or `xarray` is not installed.
     """
-    # Each imported only here: no worker and no other form needs it.
+    # Each module is imported only here: no worker and no other form needs its packages.
     if path.is_dir() or _starts_as_netcdf(path):
-        return Source(_reader("xarray", "netcdf")(path))
+        with _needing("xarray"):
+            netcdf = import_module("consumers.handlers.tiles.netcdf")
+        return Source(netcdf.read_fields(path))
     found = scan(path)
-    return Source(_reader("grib", "grib")(path), found.stray_bytes)
+    with _needing("grib"):
+        grib = import_module("consumers.handlers.tiles.grib")
+    return Source(grib.read_fields(path), found.stray_bytes)
 
 
 def _starts_as_netcdf(path: Path) -> bool:
@@ -49,10 +52,9 @@ def _starts_as_netcdf(path: Path) -> bool:
         return False
 
 
-def _reader(extra: str, module: str) -> Reader:
+@contextmanager
+def _needing(extra: str) -> Generator[None]:
     try:
-        found = import_module(f"consumers.handlers.tiles.{module}")
+        yield
     except ModuleNotFoundError as error:
         raise MissingExtraError(extra, error.name or extra) from error
-    reader: Reader = found.read_fields
-    return reader
