@@ -29,6 +29,14 @@ class Order(NamedTuple):
     """Grows with every delivery of one job."""
 
 
+class Entry(NamedTuple):
+    """A value, its name, and for how long it is kept."""
+
+    name: str
+    value: bytes
+    ttl: timedelta
+
+
 class Cache(Protocol):
     """What handlers and gateways need of a cache."""
 
@@ -38,6 +46,10 @@ class Cache(Protocol):
 
     async def put(self, name: str, value: bytes, ttl: timedelta) -> None:
         """Keep *value* under *name* for *ttl*."""
+        ...
+
+    async def put_many(self, entries: Sequence[Entry]) -> None:
+        """Keep all of them, in one round trip."""
         ...
 
     async def put_newest(self, name: str, value: bytes, ttl: timedelta, order: Order) -> bool:
@@ -76,6 +88,20 @@ class RedisCache:
                 positive.
         """
         await self._client.psetex(name, _checked_ttl_ms(value, ttl), value)
+
+    async def put_many(self, entries: Sequence[Entry]) -> None:
+        """Keep all of them, in one round trip and not as one: after an error some may be there.
+
+        Raises:
+            ValueError: as for `put`, for any of them; none has been written then.
+        """
+        if not entries:
+            return
+        checked = [(each, _checked_ttl_ms(each.value, each.ttl)) for each in entries]
+        pipeline = self._client.pipeline(transaction=False)
+        for each, ttl_ms in checked:
+            pipeline.psetex(each.name, ttl_ms, each.value)
+        await pipeline.execute()
 
     async def put_newest(self, name: str, value: bytes, ttl: timedelta, order: Order) -> bool:
         """Keep *value* under *name* for *ttl*; False where something newer is there.

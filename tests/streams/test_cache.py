@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from streams.cache import VALUE_BYTES_MAX, Order, RedisCache
+from streams.cache import VALUE_BYTES_MAX, Entry, Order, RedisCache
 
 HOUR = timedelta(hours=1)
 
@@ -97,4 +97,22 @@ async def test_what_is_no_order_does_not_stand_in_the_way(client: Redis) -> None
 async def test_a_result_without_an_end_is_refused(client: Redis, ttl: timedelta) -> None:
     with pytest.raises(ValueError, match="needs a positive time to live"):
         await RedisCache(client).put_newest("a", b"x", ttl, Order(1, 1))
+    assert await client.dbsize() == 0
+
+
+async def test_many_are_put_in_one_round_trip(client: Redis) -> None:
+    cache = RedisCache(client)
+    await cache.put_many([])
+    await cache.put_many([Entry("a", b"1", HOUR), Entry("b", b"2", timedelta(seconds=60))])
+
+    assert await cache.get_many(["a", "b"]) == [b"1", b"2"]
+    assert await client.pttl("b") <= 60_000 < await client.pttl("a")
+
+
+async def test_of_many_with_a_wrong_one_none_is_written(client: Redis) -> None:
+    cache = RedisCache(client)
+
+    with pytest.raises(ValueError, match="needs a positive time to live"):
+        await cache.put_many([Entry("a", b"1", HOUR), Entry("b", b"2", -HOUR)])
+
     assert await client.dbsize() == 0

@@ -10,6 +10,7 @@ import anyio
 import typer
 from pydantic import ValidationError
 
+from consumers.errors import ConsumerError
 from consumers.handlers.tiles.announce import AnnounceReport
 from consumers.handlers.tiles.arguments import (
     Layer,
@@ -24,6 +25,7 @@ from consumers.handlers.tiles.fetchcommands import fetch
 from consumers.handlers.tiles.handler import Picture
 from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
+from consumers.handlers.tiles.matrixset import matrix_area
 from consumers.handlers.tiles.origins import local_file
 from consumers.handlers.tiles.stylecommands import gallery, legend, styles
 from consumers.handlers.tiles.styles.library import StyleLibrary
@@ -143,6 +145,10 @@ def render(
         str | None, typer.Option(help="Area, as min_x,min_y,max_x,max_y in units of --crs.")
     ] = None,
     crs: Annotated[str, typer.Option(help="Coordinate system.")] = "EPSG:3857",
+    matrix_set: Annotated[
+        str | None,
+        typer.Option(help="Tile matrix set of --tile, such as UPSArcticWGS84Quad."),
+    ] = None,
     size: Annotated[
         int, typer.Option(min=1, max=SIZE_PX_MAX, help="Edge of the picture in pixels.")
     ] = 256,
@@ -159,7 +165,10 @@ def render(
     if (tile is None) == (bbox is None):
         raise typer.BadParameter("name the place with either --tile or --bbox")
     valid = None if time is None else moment(time)
-    area = _area(tile, bbox, crs)
+    if matrix_set is not None and tile is not None:
+        crs, area = _matrix_area(matrix_set, tile)
+    else:
+        area = _area(tile, bbox, crs)
     job = _job(layer, style, crs, area, size, valid, scale=scale, picture_format=picture_format)
     picture = anyio.run(_render, job)
     try:
@@ -245,6 +254,16 @@ def _job(
         )
     except ValidationError as error:
         raise CommandError(in_one_line(error)) from error
+
+
+def _matrix_area(name: str, tile: str) -> tuple[str, BoundingBox]:
+    try:
+        z, x, y = numbers(tile, "/", _ADDRESS_PARTS, int)
+        return matrix_area(name, Tile(z, x, y))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    except ConsumerError as error:
+        raise CommandError(str(error)) from error
 
 
 def _area(tile: str | None, bbox: str | None, crs: str) -> BoundingBox:

@@ -1,4 +1,4 @@
-"""What the catalog keeps of a field: its names, its grid, its range and where its shards lie."""
+"""From a field to what the catalog says of it."""
 
 from dataclasses import replace
 from hashlib import blake2b
@@ -14,10 +14,10 @@ from consumers.handlers.tiles.shards import ShardLayout, Values
 
 
 def described(field: Field) -> Dataset:
-    """The row of *field*, before its shards are stored.
+    """The row of *field*, with a storage path of its own and the range of its values.
 
     Raises:
-        IngestError: it names no model, or a name is not allowed.
+        IngestError: the field names no model.
     """
     if field.model is None:
         raise IngestError(f"the field {field.name} names no model")

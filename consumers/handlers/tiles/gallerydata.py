@@ -16,7 +16,7 @@ from consumers.handlers.tiles.atmosphere import forecast
 from consumers.handlers.tiles.continents import land_share
 from consumers.handlers.tiles.field import Field
 
-Numbers = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.floating[Any]]
 
 #: The run that the gallery shows: northern winter, when the lows are deep.
 RUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +37,7 @@ def gallery_fields() -> Iterator[Field]:
     wind = np.hypot(by_name["UGRD_10m"].values, by_name["VGRD_10m"].values)
     land = land_share(base.grid.nx, base.grid.ny)
 
-    def like(parameter: str, level: str, units: str, values: Numbers) -> Field:
+    def like(parameter: str, level: str, units: str, values: Floats) -> Field:
         return replace(
             base,
             parameter=parameter,
@@ -67,8 +67,8 @@ def gallery_fields() -> Iterator[Field]:
     yield like("HGT", "500mb", "gpm", height)
 
 
-def _humidity(rain_mm: Numbers, sea_level_pa: Numbers) -> Numbers:
+def _humidity(rain_mm: Floats, sea_level_pa: Floats) -> Floats:
     """Moist where it rains and where the pressure is low."""
     moist = 45 + 28 * np.tanh(rain_mm / 3) + (101_500 - sea_level_pa) / 90
-    humid: Numbers = np.clip(moist, 8, 100)
+    humid: Floats = np.clip(moist, 8, 100)
     return humid

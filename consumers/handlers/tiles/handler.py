@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 from anyio import to_thread
 from pydantic import JsonValue
 
@@ -17,6 +18,7 @@ from consumers.handlers.tiles.dataerrors import ObjectMissingError, TilesDataErr
 from consumers.handlers.tiles.decoded import ShardCache
 from consumers.handlers.tiles.encoding import Format, Indexed, encode
 from consumers.handlers.tiles.errors import TileError
+from consumers.handlers.tiles.grid import GeographicGrid
 from consumers.handlers.tiles.layered import LayeredPainter
 from consumers.handlers.tiles.lookups import Lookups, utc_now
 from consumers.handlers.tiles.mapping import MappingCache
@@ -31,7 +33,7 @@ from consumers.handlers.tiles.styles.document import Coloured
 from consumers.handlers.tiles.styles.library import StyleLibrary
 from producers.payloads.tiles import RenderTile
 from producers.tilekey import LATEST_TTL, tile_key, ttl_for
-from streams.cache import Cache
+from streams.cache import Cache, Entry
 
 #: A usual tile takes a millisecond. Handed to a thread it takes a fifth more of the whole
 #: worker's time, because the thread and the event loop wait for each other's lock.
@@ -104,6 +106,8 @@ class TilePainter:
             numbers, members, targets = zip(*group, strict=True)
             for sheet in sheets(targets):
                 drawn = await self._try(members[0], sheet)
+                # The worker's other tasks get their turn between two rows.
+                await anyio.lowlevel.checkpoint()
                 for place, member in enumerate(sheet.members):
                     outcomes[numbers[member]] = drawn[place]
         return [outcomes[number] for number in range(len(tiles))]
@@ -123,7 +127,10 @@ class TilePainter:
         selection = await self._lookups.find(tile.layer, tile.time)
         style = self._styles.find(tile.style)
         if isinstance(style.document, Coloured):
-            drawn = await self._coloured(tile, sheet, selection)
+            # Where every pixel has its own cell, a wide window costs more than it saves.
+            whole = isinstance(selection.dataset.grid, GeographicGrid) and sheet.target.is_straight
+            parts = [sheet] if whole else sheet.parts
+            drawn = [data for part in parts for data in await self._coloured(tile, part, selection)]
         else:
             drawn = [
                 await self._layered.paint(
@@ -190,39 +197,45 @@ class RenderTileHandler:
         Raises:
             PermanentError, TilesDataError: see `TilePainter.paint`.
         """
-        return await self._keep(payload, await self._painter.paint(payload))
+        [result] = await self._run([payload])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def many(self, jobs: Sequence[BatchJob[RenderTile]], /) -> Sequence[Result]:
         """The same for many jobs, drawn side by side where they lie so (see `sheets`)."""
-        wanted = [job.payload for job in jobs]
-        outcomes = await self._painter.paint_many(wanted)
-        results: list[Result] = [each if isinstance(each, Exception) else None for each in outcomes]
-        async with anyio.create_task_group() as tasks:
-            for number, outcome in enumerate(outcomes):
-                if isinstance(outcome, Picture):
-                    tasks.start_soon(self._keep_into, results, number, wanted[number], outcome)
+        return await self._run([job.payload for job in jobs])
+
+    async def _run(self, tiles: Sequence[RenderTile]) -> list[Result]:
+        outcomes = await self._painter.paint_many(tiles)
+        entries: list[Entry] = []
+        results: list[Result] = []
+        for tile, outcome in zip(tiles, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                results.append(outcome)
+                continue
+            kept = self._entries(x_first(tile), outcome)
+            entries += kept
+            results.append(_told(kept[0].name, outcome))
+        await self._cache.put_many(entries)
         return results
 
-    async def _keep_into(
-        self, results: list[Result], number: int, tile: RenderTile, picture: Picture
-    ) -> None:
-        try:
-            results[number] = await self._keep(tile, picture)
-        except Exception as error:  # noqa: BLE001 - one job's error is its own
-            results[number] = error
-
-    async def _keep(self, tile: RenderTile, picture: Picture) -> JsonValue:
-        tile = x_first(tile)
+    def _entries(self, tile: RenderTile, picture: Picture) -> list[Entry]:
         shown, version = picture.dataset.valid_time, picture.style_version
         key = tile_key(tile, shown, style_version=version)
-        await self._cache.put(key, picture.data, ttl_for(shown, self._now()))
+        entries = [Entry(key, picture.data, ttl_for(shown, self._now()))]
         if tile.time is None:
             latest = tile_key(tile, None, style_version=version)
-            await self._cache.put(latest, picture.data, LATEST_TTL)
-        return {
-            "key": key,
-            "bytes": len(picture.data),
-            "time": iso_utc(shown),
-            "reference_time": iso_utc(picture.dataset.reference_time),
-            "covered": picture.covered,
-        }
+            entries.append(Entry(latest, picture.data, LATEST_TTL))
+        return entries
+
+
+def _told(key: str, picture: Picture) -> JsonValue:
+    """What there is to know of a picture that is kept under *key*."""
+    return {
+        "key": key,
+        "bytes": len(picture.data),
+        "time": iso_utc(picture.dataset.valid_time),
+        "reference_time": iso_utc(picture.dataset.reference_time),
+        "covered": picture.covered,
+    }

@@ -18,6 +18,10 @@ KEPT_BYTES: Final = 16 * 1024 * 1024
 #: Of glibc's <malloc.h>.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
+
+#: Heaps of the process. Every thread would get its own, and keep what it once needed.
+HEAPS_MAX: Final = 2
 
 
 def keep_heap() -> bool:
@@ -26,6 +30,9 @@ def keep_heap() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, FROM_HEAP_BYTES)) and bool(
-        mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
-    )
+    wanted = {
+        _M_MMAP_THRESHOLD: FROM_HEAP_BYTES,
+        _M_TRIM_THRESHOLD: KEPT_BYTES,
+        _M_ARENA_MAX: HEAPS_MAX,
+    }
+    return all(mallopt(name, value) for name, value in wanted.items())

@@ -61,6 +61,10 @@ class MappingCache:
         self._mappings: OrderedDict[tuple[Grid, Target, int, int], Mapping | None] = OrderedDict()
         self._lock = Lock()
 
+    def is_known(self, grid: Grid, target: Target, levels: int = 0, margin: int = 0) -> bool:
+        """Whether `map_tile` answers at once."""
+        return (grid, target, levels, margin) in self._mappings
+
     def map_tile(
         self, grid: Grid, target: Target, levels: int = 0, margin: int = 0
     ) -> Mapping | None:

@@ -61,7 +61,8 @@ class Reader:
         """
         asked = dataset.grid, target, dataset.levels if levels is None else levels, how.margin
         # A projection takes milliseconds; without one, the thread would cost more.
-        if isinstance(dataset.grid, ProjectedGrid) or not target.is_straight:
+        is_slow = isinstance(dataset.grid, ProjectedGrid) or not target.is_straight
+        if is_slow and not self._mappings.is_known(*asked):
             mapping = await to_thread.run_sync(self._mappings.map_tile, *asked)
         else:
             mapping = self._mappings.map_tile(*asked)

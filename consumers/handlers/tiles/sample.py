@@ -150,6 +150,10 @@ def _interpolated(values: Float32s, mapping: Mapping) -> Float32s:
 
 
 def _separable(values: Float32s, rows: Steps, cols: Steps) -> Float32s:
+    # A strip of a picture needs few rows of its window.
+    first, last = int(rows.lower.min()), int(rows.lower.max())
+    values = values[first : last + 2]
+    rows = Steps(rows.lower - first, rows.weight)
     if len(values) <= 2 * len(rows.lower):
         lines = _along_columns(values, cols)
         top, bottom = lines[rows.lower], lines[rows.lower + 1]

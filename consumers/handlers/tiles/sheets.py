@@ -1,9 +1,8 @@
 """Tiles that lie side by side, as one picture that is cut up.
 
-A row of up to eight tiles is mapped and coloured in one go, which costs little more than
-three tiles one by one. More than a row at a time would no longer fit into a processor's
-cache. What is cut is byte for byte what is drawn alone, because a pixel does not depend on
-the picture it is part of.
+A row of up to eight tiles is mapped and coloured in one go. More than a row at a time would
+no longer fit into a processor's cache. What is cut is byte for byte what is drawn alone,
+because a pixel does not depend on the picture it is part of.
 """
 
 from collections import defaultdict
@@ -28,6 +27,15 @@ class Sheet:
 
     target: Target
     members: tuple[int, ...]
+    targets: tuple[Target, ...]
+
+    @property
+    def parts(self) -> list["Sheet"]:
+        """Its pictures, each on a sheet of its own."""
+        return [
+            Sheet(target, (number,), (target,))
+            for number, target in zip(self.members, self.targets, strict=True)
+        ]
 
     def columns(self, place: int) -> slice:
         """The columns of pixels of the picture at *place* in the row."""
@@ -93,5 +101,5 @@ def _joined(targets: Sequence[Target], row: Sequence[int]) -> list[Sheet]:
         x_axis, y_axis = first.axes()
         # Where there is no pyramid, rounding might find another size of a pixel.
         if whole.axes() == (replace(x_axis, size_px=whole.width_px), y_axis):
-            return [Sheet(whole, tuple(row))]
-    return [Sheet(targets[number], (number,)) for number in row]
+            return [Sheet(whole, tuple(row), tuple(targets[number] for number in row))]
+    return [Sheet(targets[number], (number,), (targets[number],)) for number in row]

@@ -8,6 +8,7 @@ from consumers.handlers.tiles.drawing.coverage import (
     Coverage,
     Fixed,
     Mask,
+    bounds,
     centres_from,
     edge_px,
     first_pixels,
@@ -43,18 +44,29 @@ def draw_triangles(triangles: Triangles, shape: tuple[int, int]) -> Coverage:
 
 def _beyond(corners: Fixed, first: Fixed, edge: int) -> Float32s:
     """How far the pixels from *first* on lie beyond the sides; negative inside."""
-    sides = pixels(np.roll(corners, -1, axis=1) - corners)
+    farthest = _beyond_box(corners, first, edge)
+    along = pixels(np.roll(corners, -1, axis=1) - corners)
     # The sign of the area tells on which hand the inside lies.
-    area = sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0]
+    area = along[:, 0, 0] * along[:, 1, 1] - along[:, 0, 1] * along[:, 1, 0]
     hand = np.where(area < 0, np.float32(-1), np.float32(1))
-    farthest = np.full((len(corners), edge, edge), -np.inf, dtype=np.float32)
     for number in range(3):
         x, y = centres_from(first, corners[:, number], edge)
-        dx, dy = sides[:, number, 0], sides[:, number, 1]
+        dx, dy = along[:, number, 0], along[:, number, 1]
         scale = hand / np.maximum(np.sqrt(dx * dx + dy * dy), np.float32(1e-6))
         off = (y * -(dx * scale)[:, None])[:, :, None] + (x * (dy * scale)[:, None])[:, None, :]
         np.maximum(farthest, off, out=farthest)
     return farthest
+
+
+def _beyond_box(corners: Fixed, first: Fixed, edge: int) -> Float32s:
+    """How far they lie beyond the box around the corners.
+
+    Two sides that meet at a sharp corner are near to each other for a long way beyond it;
+    how much of that shows must not depend on the size of the square.
+    """
+    least, most = bounds(corners)
+    (x0, y0), (x1, y1) = (centres_from(first, each, edge) for each in (least, most))
+    return np.maximum(np.maximum(-x0, x1)[:, None, :], np.maximum(-y0, y1)[:, :, None])
 
 
 def sides(triangles: Triangles) -> Float64s:

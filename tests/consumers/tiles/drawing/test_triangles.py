@@ -44,3 +44,14 @@ def test_a_picture_that_is_cut_is_the_same_to_the_last_bit(seed: int, col: int) 
 def test_none_and_those_elsewhere_cover_nothing() -> None:
     assert not draw_triangles(np.empty((0, 3, 2)), SHAPE).any()
     assert not draw_triangles(ONE + 500, SHAPE).any()
+
+
+def test_a_larger_one_elsewhere_does_not_lengthen_a_sharp_corner() -> None:
+    sharp = np.array([[[10.0, 10.0], [30.0, 11.0], [30.0, 9.0]]])
+    large = np.array([[[0.0, 47.0], [47.0, 47.0], [24.0, 20.0]]])
+
+    alone = draw_triangles(sharp, SHAPE)
+    beside = draw_triangles(np.concatenate((sharp, large)), SHAPE)
+
+    np.testing.assert_array_equal(alone[:15], beside[:15])
+    assert not alone[:, :9].any()
