@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from consumers.handlers.tiles.cfgrid import Axis, Placed, geographic, projected
 from consumers.handlers.tiles.cfnames import ALONG_AXES, CfName, cf_name, converted, units_of
 from consumers.handlers.tiles.cftimes import moment_of, run_and_forecast, span_of
+from consumers.handlers.tiles.classicscan import require_whole
 from consumers.handlers.tiles.dataerrors import CfError, NetcdfError
 from consumers.handlers.tiles.errors import GridError
 from consumers.handlers.tiles.field import Field, SkippedField
@@ -74,6 +75,8 @@ def read_fields(path: Path) -> Generator[Field | SkippedField]:
     Raises:
         NetcdfError: the file, or a value of it, cannot be read.
     """
+    if path.is_file():
+        require_whole(path)
     with _opened(path) as dataset:
         for name in dataset.data_vars:
             try:
@@ -88,6 +91,7 @@ def _opened(path: Path) -> xr.Dataset:
             path,
             engine="zarr" if path.is_dir() else "netcdf4",
             chunks=None,
+            cache=False,
             decode_coords="all",
             decode_timedelta=False,
         )

@@ -1,7 +1,9 @@
 """NetCDF files as tests write them, and what becomes of them."""
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -317,3 +319,45 @@ async def test_a_directory_of_zarr_is_read_the_same_way(tmp_path: Path) -> None:
 def test_a_directory_of_something_else_is_no_zarr(tmp_path: Path) -> None:
     with pytest.raises(NetcdfError, match="cannot be read as Zarr"):
         list(read_fields(tmp_path))
+
+
+def test_one_field_is_in_memory_at_a_time(tmp_path: Path) -> None:
+    hours = np.arange(30)
+    dataset = xr.Dataset(
+        {"t2m": (("time", "lat", "lon"), values_of(30, 181, 360))},
+        {
+            "time": ("time", hours, {"units": "hours since 2026-11-22 06:00"}),
+            "lat": ("lat", np.linspace(90.0, -90.0, 181)),
+            "lon": ("lon", np.arange(0.0, 360.0)),
+        },
+    )
+    path = written(dataset, tmp_path / "era5.nc")
+    del dataset
+    for _ in read_fields(path):
+        break
+
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in read_fields(path))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert count == 30
+    assert peak < 8 * 181 * 360 * 4
+
+
+@pytest.mark.parametrize("form", ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"])
+@pytest.mark.parametrize("unlimited", [[], ["time"]], ids=["fixed", "records"])
+def test_a_classic_file_is_read_whole_or_not_at_all(
+    form: Literal["NETCDF3_CLASSIC"], unlimited: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "classic.nc"
+    forecast().to_netcdf(path, engine="netcdf4", format=form, unlimited_dims=unlimited)
+    whole = path.read_bytes()
+    assert len(fields(path)) == 2
+
+    for size in (len(whole) - 8, len(whole) * 2 // 3, 700, 100, 5):
+        path.write_bytes(whole[:size])
+        with pytest.raises(NetcdfError, match="is not whole"):
+            list(read_fields(path))
