@@ -48,8 +48,8 @@ clean: ## remove the virtual environment, the caches and out/
 # What each target needs in the environment, brought up to date when pyproject.toml
 # has changed since.
 $(VENV)/.ready-demo: NEEDS = -e '.[demo]'
-$(VENV)/.ready-test: NEEDS = -e '.[demo,matrixsets,postgres,s3,schedule]' --group test
-$(VENV)/.ready-check: NEEDS = -e '.[demo,matrixsets,postgres,s3,schedule]' --group test --group check
+$(VENV)/.ready-test: NEEDS = -e '.[demo,matrixsets,postgres,s3,schedule,xarray]' --group test
+$(VENV)/.ready-check: NEEDS = -e '.[demo,matrixsets,postgres,s3,schedule,xarray]' --group test --group check
 
 # uv does it where it is there (and knows dependency groups), venv and pip where not.
 $(VENV)/.ready-%: pyproject.toml

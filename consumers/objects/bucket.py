@@ -1,13 +1,14 @@
 """Objects in S3, or in anything that speaks its protocol."""
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 from aiobotocore.config import AioConfig  # type: ignore[import-untyped]
 from aiobotocore.session import get_session  # type: ignore[import-untyped]
 from aiohttp import ClientError as ConnectionBrokenError
+from anyio import to_thread
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
 from consumers.errors import retry_after
@@ -111,6 +112,25 @@ class Bucket:
         except _FAILURES as error:
             self._raise("read", name, error)
         raise ObjectTooLargeError(name, self.where, limit)
+
+    async def copy(self, name: str, write: Callable[[bytes], object], *, bytes_max: int) -> None:
+        """Call *write*, in a thread, with one piece of *name* after the other.
+
+        Raises:
+            ObjectError: as for `get`; *write* may have had a part then. What *write* raises
+                passes, unless it is an `OSError`.
+        """
+        try:
+            answer = await self._client.get_object(Bucket=self._name, Key=name)
+            async with answer["Body"] as body:
+                count = 0
+                while chunk := await body.read(_CHUNK_BYTES):
+                    count += len(chunk)
+                    if count > bytes_max:
+                        raise ObjectTooLargeError(name, self.where, bytes_max)
+                    await to_thread.run_sync(write, chunk)
+        except _FAILURES as error:
+            self._raise("read", name, error)
 
     async def put(self, name: str, data: bytes) -> None:
         """Keep *data* under *name*, in place of what was there.

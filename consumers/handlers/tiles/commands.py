@@ -21,10 +21,12 @@ from consumers.handlers.tiles.arguments import (
 )
 from consumers.handlers.tiles.catalog import LayerSummary
 from consumers.handlers.tiles.dataerrors import iso_utc
+from consumers.handlers.tiles.fetchcommands import fetch
 from consumers.handlers.tiles.handler import Picture
 from consumers.handlers.tiles.ingest import IngestReport, ingest_file
 from consumers.handlers.tiles.listing import ingest_json, ingest_table, layers_json, layers_table
 from consumers.handlers.tiles.matrixset import matrix_area
+from consumers.handlers.tiles.origins import local_file
 from consumers.handlers.tiles.stylecommands import gallery, legend, styles
 from consumers.handlers.tiles.styles.library import StyleLibrary
 from consumers.handlers.tiles.warmcommands import announce_, announce_here, schedule, warm
@@ -69,6 +71,7 @@ def tiles() -> None:
 app.command()(styles)
 app.command()(legend)
 app.command()(gallery)
+app.command()(fetch)
 app.command()(warm)
 app.command()(schedule)
 app.command("announce")(announce_)
@@ -76,7 +79,13 @@ app.command("announce")(announce_)
 
 @app.command()
 def ingest(
-    file: Annotated[Path, typer.Argument(help="A GRIB 1 or GRIB 2 file.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A GRIB or NetCDF file, or a directory of Zarr: its path, or the http://, "
+            "https:// or s3://bucket/key of a file."
+        ),
+    ],
     *,
     model: Annotated[
         str | None,
@@ -174,22 +183,23 @@ def render(
 
 
 async def _ingest(
-    file: Path, model: str | None, asked: Sequence[WarmRule]
+    origin: str, model: str | None, asked: Sequence[WarmRule]
 ) -> tuple[IngestReport, bool]:
     """What became of the file, and whether tiles of it are to be asked for."""
     console = new_console(stderr=True)
     async with installed_data() as data:
         rules = (*data.settings.warm_rules, *asked)
         _require_drawable(rules, data.styles)
-        with console.status(f"Reading {file.name}") as status:
-            report = await ingest_file(
-                file,
-                data.catalog,
-                data.store,
-                model=model,
-                rules=rules,
-                listener=lambda name: status.update(f"Stored {name}"),
-            )
+        with console.status("Reading") as status:
+            async with local_file(origin, data.settings) as file:
+                report = await ingest_file(
+                    file,
+                    data.catalog,
+                    data.store,
+                    model=model,
+                    rules=rules,
+                    listener=lambda name: status.update(f"Stored {name}"),
+                )
     return report, bool(rules)
 
 

@@ -3,6 +3,9 @@
     TilesDataError
     ├── TilesSettingsError     the environment names a place or a limit that cannot be used
     ├── GribError              a file is not GRIB, or not whole
+    ├── NetcdfError            a file is not NetCDF or Zarr, or not whole
+    ├── CfError                a variable of such a file is not understood
+    ├── FetchError             a file cannot be had from its URL or bucket
     ├── IngestError            a file holds nothing that can become a layer
     ├── AnnounceError          new data are there, but their tiles could not be asked for
     ├── CatalogError           the catalog's database does not answer
@@ -44,6 +47,18 @@ class TilesSettingsError(TilesDataError):
 
 class GribError(TilesDataError):
     """Raised when a file is not GRIB or not whole: nothing of it has been used."""
+
+
+class NetcdfError(TilesDataError):
+    """Raised when a file is not NetCDF or Zarr, or not whole: nothing of it has been used."""
+
+
+class CfError(TilesDataError):
+    """Raised when a variable does not follow the CF conventions, as far as they are read here."""
+
+
+class FetchError(TilesDataError):
+    """Raised when a file cannot be had from where it is: nothing of it was kept."""
 
 
 class IngestError(TilesDataError):

@@ -11,23 +11,20 @@ the other has just written. Its tiles then say that objects are missing, and a t
 mends it.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 
 import anyio
 import numpy as np
 from anyio import to_thread
 
-from consumers.errors import MissingExtraError
 from consumers.handlers.tiles.announcements import Announcement
 from consumers.handlers.tiles.catalog import Catalog, Dataset, DatasetKey
 from consumers.handlers.tiles.dataerrors import IngestError, TilesDataError, iso_utc
 from consumers.handlers.tiles.described import described, storage_path_of, widened
 from consumers.handlers.tiles.field import Field, SkippedField
-from consumers.handlers.tiles.gribscan import scan
 from consumers.handlers.tiles.levels import levels_of
 from consumers.handlers.tiles.models import model_of_file
 from consumers.handlers.tiles.names import LayerName, layer_name
@@ -38,6 +35,7 @@ from consumers.handlers.tiles.shards import (
     encode_shard,
     shard_name,
 )
+from consumers.handlers.tiles.sources import open_source
 from consumers.handlers.tiles.store import ObjectStore
 from producers.warming.rule import WarmRule
 
@@ -66,33 +64,27 @@ async def ingest_file(
     rules: Sequence[WarmRule] = (),
     listener: Listener | None = None,
 ) -> IngestReport:
-    """Make layers of the fields of a GRIB file.
+    """Make layers of the fields of a GRIB or NetCDF file, or of a directory of Zarr.
 
     The model is *model*, or what the fields say, or the first word of the file's name. What
     *rules* want of them is noted with them, to be announced (see `announce`).
 
     Raises:
-        GribError: the file is not GRIB or not whole; nothing of it was used.
+        GribError, NetcdfError: the file is of neither form or not whole; nothing of it was used.
         IngestError: no field of it can become a layer, or a layer lies on another grid.
-        MissingExtraError: the extra `grib` is not installed.
+        MissingExtraError: the extra `grib` or `xarray` is not installed.
         StoreError, CatalogError: they do not answer; nothing of the file became visible.
     """
     if model is not None:
         layer_name(model, "x", "x")
-    found = await to_thread.run_sync(scan, path)
-    try:
-        # Imported only here: no worker and no other source of fields needs ecCodes.
-        grib = import_module("consumers.handlers.tiles.grib")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("grib", error.name or "eccodes") from error
-    fields: Generator[Field | SkippedField] = grib.read_fields(path)
-    with closing(fields):
+    source = await to_thread.run_sync(open_source, path)
+    with closing(source.fields) as fields:
         named = _with_model(fields, model, model_of_file(path.name))
         report = await ingest_fields(named, catalog, store, rules=rules, listener=listener)
     if not report.datasets:
         reasons = "; ".join(sorted({each.reason for each in report.skipped})) or "it has no fields"
         raise IngestError(f"nothing of {path} can become a layer: {reasons}")
-    return replace(report, stray_bytes=found.stray_bytes)
+    return replace(report, stray_bytes=source.stray_bytes)
 
 
 async def ingest_fields(
