@@ -38,6 +38,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "test_progress",
         "test_cancel",
         "test_replay",
+        "test_events",
     ),
     "suspend": ("test_schedules",),
     "tick": ("test_schedules",),
