@@ -3,7 +3,7 @@
 -- expired is cancelled instead.
 -- keys: critical high normal low backlog turns dead events watchers counters gate | job body history unique_key
 -- args: ended_ttl_ms dead_ttl_ms | id unique
--- include: _levels _now _events _fields _history _leave _bury _lose _pass_oom _turns _arrive
+-- include: _levels _now _events _fields _history _leave _bury _lose _pass_oom _rounds _turns _arrive
 -- flags: allow-oom
 -- returns: a code a row: 0 it is not its turn, 1 admitted, 2 dead (its body was gone), 3 expired
 local NOT_NOW = 0

@@ -1,7 +1,7 @@
 -- Ends a job that waits, or asks the consumer that runs it to end it.
 -- keys: critical high normal low delayed backlog turns cancel events watchers counters job body history unique_key
 -- args: id unique ended_ttl_ms
--- include: _levels _now _events _pending _leave _withdraw _turns
+-- include: _levels _now _events _pending _leave _withdraw _rounds _turns
 -- returns: 0 no record, 1 cancelled, 2 asked its consumer, 3 had ended before
 local UNKNOWN, CANCELLED, ASKED, ENDED = 0, 1, 2, 3
 local record = redis.call('HMGET', job, 'state', 'priority', 'entry', 'tenant')

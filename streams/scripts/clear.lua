@@ -2,7 +2,7 @@
 -- the consumers of those that run. A job that has moved since is left alone.
 -- keys: critical high normal low delayed backlog turns cancel events watchers counters | job body history unique_key
 -- args: ended_ttl_ms ask | id unique level entry kind
--- include: _levels _now _events _pending _fields _leave _withdraw _pass_oom _turns
+-- include: _levels _now _events _pending _fields _leave _withdraw _pass_oom _rounds _turns
 -- flags: allow-oom
 -- returns: a code a row: 0 not there any more, 1 cancelled, 2 asked its consumer, 3 runs and is left alone
 local GONE, CANCELLED, ASKED, RUNS = 0, 1, 2, 3

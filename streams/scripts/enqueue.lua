@@ -5,7 +5,7 @@
 -- where that is known.
 -- keys: critical high normal low delayed backlog turns wake events watchers counters gate | job body unique_key
 -- args: length_max attempts_default | id level kind payload options
--- include: _levels _now _events _add _wake _soon _turns
+-- include: _levels _now _events _add _wake _soon _rounds _turns
 -- returns: a row a job {code, text}: 1 ready + entry, 2 delayed + due ms, 3 exists + id + level, 4 unique slot taken + id, 5 full + length, 6 the queue drains + who began it, when and why, 7 waits for its turn + ''
 local READY, DELAYED, EXISTS, TAKEN, FULL, CLOSED, QUEUED = 1, 2, 3, 4, 5, 6, 7
 local now = now_ms()

@@ -2,7 +2,7 @@
 -- that is not fair any more all that is left may. Reads only.
 -- keys: critical high normal low backlog turns gate
 -- args: count
--- include: _levels _turns
+-- include: _levels _rounds
 -- flags: no-writes
 -- returns: ids
 local fair = redis.call('HGET', gate, 'fair')

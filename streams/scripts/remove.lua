@@ -2,7 +2,7 @@
 -- last: a call that was broken off is carried on by the same call.
 -- keys: critical high normal low delayed backlog turns dead cancel events watchers counters job body history unique_key
 -- args: id unique
--- include: _levels _events _pending _leave _turns
+-- include: _levels _events _pending _leave _rounds _turns
 -- returns: 0 no record, 1 removed, 2 a consumer has it
 local UNKNOWN, REMOVED, RUNS = 0, 1, 2
 local known = redis.call('HMGET', job, 'state', 'priority', 'entry', 'dead_entry', 'tenant')

@@ -2,7 +2,7 @@
 -- `at_level` and `at_entry` say where to look for a job that has no record.
 -- keys: critical high normal low delayed backlog turns cancel workers gate job history body unique_key
 -- args: id at_level at_entry
--- include: _levels _now _pending _fields _delivered _turns
+-- include: _levels _now _pending _fields _delivered _rounds
 -- flags: no-writes
 -- returns: {now ms, record, last attempts, ttl ms, delayed score, has body, cancel asked, slot's holder, {entry, level, fields, pending row, has entry, stranded}, {ahead, counted to the end}, levels, consumers, workers, gate, jobs before it in turn or -1}
 local HISTORY_ROWS = 5

@@ -110,7 +110,7 @@ async def test_what_comes_in_meanwhile_stays(queue: QueueUnderTest) -> None:
         entry: Any = await queue.client.xadd(
             queue.keys.stream(Priority.NORMAL),
             {"kind": "a", "payload": "{}"},
-            id=f"{seconds * 1000 + micros // 1000 + 60_000}-*" if not late else "*",
+            id=f"{seconds * 1000 + micros // 1000 + 60_000}-0" if not late else "*",
         )
         late.append(entry.decode())
 
