@@ -81,6 +81,8 @@ async def wait_for_one(
     """
     names = list(keys.streams.values())
     wanted = [keys.stream(level) for level in LEVELS if level in levels]
+    reply: Any
+    held: Any
     reading, looking = await lane.calls(
         [
             *("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", 1, "BLOCK", block_ms),
@@ -90,8 +92,10 @@ async def wait_for_one(
         ["HGET", keys.gate, "paused"],
     )
     # Both have an answer, or an error, of their own: neither is left behind unheard.
-    await asyncio.wait([reading, looking])
-    reply, held = reading.result(), looking.result()
+    reply, held = await asyncio.gather(reading, looking, return_exceptions=True)
+    for answer in (reply, held):
+        if isinstance(answer, BaseException):
+            raise answer
     paused = [level.level for level in levels_of(held)]
     taken: Delivery | None = None
     for stream, [(entry, fields)] in _by_stream(reply):
