@@ -24,7 +24,7 @@ ADMIT_MAX = 50
 _NEXT = load("next_turns")
 _ADMIT = load("admit")
 _NOT_NOW = 0
-#: Rounds of a level (`_turns.lua`).
+#: Rounds of a level (`_rounds.lua`).
 _ROUNDS = 10**15
 
 

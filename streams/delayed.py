@@ -13,7 +13,7 @@ from streams.settle import Retention
 #: Jobs moved in one call.
 PROMOTE_MAX = 100
 
-#: Before any entry of the stream that tells of jobs that are due soon.
+#: Before any entry of the stream that tells workers to look.
 FROM_THE_FIRST = "0-0"
 
 _DUE = load("due")
@@ -77,9 +77,10 @@ class Soon(NamedTuple):
 
 
 async def hear_of_soon(client: Redis, keys: Keys, heard: str, *, block_ms: int) -> Soon:
-    """Sleep until somebody enqueues a job that is due within a second or so.
+    """Sleep until there is something to look at that no other read of a worker ends by.
 
-    A plain read, which takes nothing: every worker hears of it, and it may be cancelled.
+    That is a job which is due within three seconds, jobs that were handed back, and the end of
+    a pause. A plain read, which takes nothing: every worker hears of it, and it may be cancelled.
     """
     reply: Any = await client.xread({keys.wake: heard}, count=1, block=block_ms)
     if not reply:

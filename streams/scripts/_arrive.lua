@@ -4,13 +4,6 @@ local ARRIVED, DEAD, EXPIRED = 1, 2, 3
 local now = now_ms()
 local arrived, died, expired = 0, 0, 0
 
-local function level_of(name)
-  for level, each in ipairs(LEVEL_NAMES) do
-    if each == name then return level end
-  end
-  return 3
-end
-
 local function is_expired(fields)
   local expires_ms = tonumber(field(fields, 'expires_ms'))
   return expires_ms and expires_ms > 0 and expires_ms <= now
@@ -29,7 +22,7 @@ end
 -- The place that it leaves is taken from it afterwards.
 local function arrive(event, id, unique, job, body, history, unique_key)
   local known = redis.call('HMGET', job, 'priority', 'state', 'entry')
-  local level = level_of(known[1])
+  local level = level_named(known[1])
   local packed = redis.call('GET', body)
   local fields = packed and cmsgpack.unpack(packed)
   -- A call that was broken off has moved it, or ended it.

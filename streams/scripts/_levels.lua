@@ -9,3 +9,11 @@ local LEVEL_NAMES = { 'critical', 'high', 'normal', 'low' }
 local function is_nobody(owner)
   return owner == NOBODY or owner == NOBODY_SUSPECT
 end
+
+-- The level that a record names; a record that says none is of the third, the default.
+local function level_named(name)
+  for level, each in ipairs(LEVEL_NAMES) do
+    if each == name then return level end
+  end
+  return 3
+end

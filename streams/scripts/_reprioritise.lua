@@ -1,15 +1,9 @@
 -- Moves a job that waits to another level: its entry goes to the end of that level's stream,
 -- the new place first and the old one last, or where it is delayed its record says which
--- stream it comes to. One that waits for its turn gets the next one there. A job that was begun, one that was handed back too, stays: it is taken
--- before everything new. With `only_up` nothing gets less urgent.
+-- stream it comes to. One that waits for its turn gets the next one there. A job that was
+-- begun, one that was handed back too, stays: it is taken before everything new. With
+-- `only_up` nothing gets less urgent.
 local NO_JOB, MOVED, AS_IT_WAS, BEGUN, OVER, NO_ENTRY = 0, 1, 2, 3, 4, 5
-
-local function level_named(name)
-  for level, each in ipairs(LEVEL_NAMES) do
-    if each == name then return level end
-  end
-  return 3
-end
 
 local function move_entry(job, id, entry, from, to, losses)
   if pending_row(LEVELS[from], entry) then return BEGUN end

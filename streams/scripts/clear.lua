@@ -1,5 +1,5 @@
--- Ends jobs that wait in a stream or beside the streams (level 0), as a list has shown them, and with `ask` asks
--- the consumers of those that run. A job that has moved since is left alone.
+-- Ends jobs that wait in a stream or beside the streams (level 0), as a list has shown them,
+-- and with `ask` asks the consumers of those that run. A job that has moved since is left alone.
 -- keys: critical high normal low delayed backlog turns cancel events watchers counters | job body history unique_key
 -- args: ended_ttl_ms ask | id unique level entry kind
 -- include: _levels _now _events _pending _fields _leave _withdraw _pass_oom _rounds _turns

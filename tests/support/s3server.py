@@ -4,13 +4,14 @@ Real HTTP on a real socket. It checks that requests are signed with its access k
 signature itself.
 """
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.support.httpthread import served
 
 ACCESS_KEY = "weather"
 SECRET_KEY = "not-a-secret-outside-of-this-test"  # noqa: S105 - that is what it says
@@ -38,13 +39,8 @@ def s3_server() -> Iterator[S3Server]:
     """A server on a free port of this machine, until the block ends."""
     with _Server(("127.0.0.1", 0), _Handler) as http:
         state = http.state = S3Server(f"http://127.0.0.1:{http.server_port}")
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with served(http):
             yield state
-        finally:
-            http.shutdown()
-            thread.join()
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,12 +1,13 @@
 """A web server of files: in whole, or the part that was asked for."""
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.httpthread import served
 
 
 @dataclass(slots=True)
@@ -30,13 +31,8 @@ def web_server() -> Iterator[WebServer]:
     """A server on a free port of this machine, until the block ends."""
     with _Server(("127.0.0.1", 0), _Handler) as http:
         state = http.state = WebServer(f"http://127.0.0.1:{http.server_port}")
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with served(http):
             yield state
-        finally:
-            http.shutdown()
-            thread.join()
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,13 +1,13 @@
 """Where the pictures lie, and how often a job is tried."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from consumers.handlers.gradients.errors import GradientSettingsError
+from consumers.variables import Variables
 
 #: Names with these starts are ours alone, so an unknown one is a mistake.
 PREFIXES: Final = ("GRADIENT_", "MILLSTREAM_GRADIENTS_")
@@ -70,26 +70,11 @@ class GradientSettings(BaseModel):
             GradientSettingsError: a value is missing or out of its range, or a name starts
                 with one of `PREFIXES` and is unknown. No message repeats a value.
         """
-        for name in sorted(environment):
-            if name.startswith(PREFIXES) and name not in VARIABLES:
-                close = get_close_matches(name, VARIABLES, n=1)
-                hint = f"did you mean {close[0]}?" if close else "it is not read by anything"
-                raise GradientSettingsError(f"unknown setting {name}: {hint}")
-        values: dict[str, Any] = {
-            field: environment[name] for name, field in VARIABLES.items() if environment.get(name)
-        }
+        variables = Variables(VARIABLES, PREFIXES)
+        if flaw := variables.unknown(environment):
+            raise GradientSettingsError(flaw)
+        values: dict[str, Any] = variables.values(environment)
         try:
             return cls(**values)
         except ValidationError as error:
-            raise GradientSettingsError(_explain(error)) from None
-
-
-def _explain(error: ValidationError) -> str:
-    """A line for people who set variables, not fields; never with the value itself."""
-    names = {field: name for name, field in VARIABLES.items()}
-    parts: list[str] = []
-    for each in error.errors(include_input=False, include_url=False):
-        name = names.get(str(each["loc"][0])) if each["loc"] else None
-        message = each["msg"].removeprefix("Value error, ")
-        parts.append(f"{name}: {message}" if name else message)
-    return "; ".join(parts)
+            raise GradientSettingsError(variables.explained(error)) from None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -17,6 +16,7 @@ from pydantic import (
 )
 
 from consumers.handlers.tiles.dataerrors import TilesSettingsError
+from consumers.variables import Variables
 from producers.warming.rule import WarmRule, parse_rules
 
 #: Names with this start are ours alone, so an unknown one is a mistake.
@@ -96,18 +96,14 @@ class TilesSettings(BaseModel):
             TilesSettingsError: a value is out of its range, values contradict each other,
                 or a name starts with `MILLSTREAM_TILES_` and is unknown.
         """
-        for name in sorted(environment):
-            if name.startswith(PREFIX) and name not in VARIABLES:
-                close = get_close_matches(name, VARIABLES, n=1)
-                hint = f"did you mean {close[0]}?" if close else "it is not read by anything"
-                raise TilesSettingsError(f"unknown setting {name}: {hint}")
-        values: dict[str, Any] = {
-            field: environment[name] for name, field in VARIABLES.items() if environment.get(name)
-        }
+        variables = Variables(VARIABLES, (PREFIX,))
+        if flaw := variables.unknown(environment):
+            raise TilesSettingsError(flaw)
+        values: dict[str, Any] = variables.values(environment)
         try:
             return cls(data_dir=_data_dir(environment), **values)
         except ValidationError as error:
-            raise TilesSettingsError(_explain(error)) from None
+            raise TilesSettingsError(variables.explained(error)) from None
 
     @property
     def catalog_url(self) -> str:
@@ -148,14 +144,3 @@ def _data_dir(environment: Mapping[str, str]) -> Path:
     if xdg := environment.get("XDG_DATA_HOME"):
         return Path(xdg) / "millstream"
     return Path.home() / ".local" / "share" / "millstream"
-
-
-def _explain(error: ValidationError) -> str:
-    """One line for people who set variables, not fields; never with the value itself."""
-    names = {field: name for name, field in VARIABLES.items()}
-    parts: list[str] = []
-    for each in error.errors(include_input=False, include_url=False):
-        name = names.get(str(each["loc"][0])) if each["loc"] else None
-        message = each["msg"].removeprefix("Value error, ")
-        parts.append(f"{name}: {message}" if name else message)
-    return "; ".join(parts)
