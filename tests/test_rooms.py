@@ -30,6 +30,7 @@ OPEN_TO_HANDLERS = {
     "consumers.objects.errors",
     "consumers.registry",
     "consumers.retry",
+    "consumers.variables",
     "streams.cache",
 }
 

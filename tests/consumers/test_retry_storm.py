@@ -153,8 +153,10 @@ async def test_a_worker_whose_jobs_all_fail_stops_taking_them_and_goes_on_when_t
     """Most jobs wait out the trouble in their stream, with all their attempts."""
     there = tmp_path / "there"
     environment = {"MILLSTREAM_WORKER_METRICS_PORT": "0"}
-    worker = await fleet.start(redis_url, concurrency=2, environment=environment)
+    # All are there before the first one runs: a retry comes in behind them, so that none can
+    # use up its attempts while the others are still being sent.
     sent = [await jobs.enqueue(Needing(path=there), attempts=3) for _ in range(80)]
+    worker = await fleet.start(redis_url, concurrency=2, environment=environment)
 
     opened = await worker.says("circuit_opened")
 
